@@ -1,0 +1,143 @@
+"""Where to connect and as whom: the URL grammar, and the resolved value that every transport connects to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from mqctl.errors import ConfigError
+from mqctl.model import Dialect
+
+
+class Secret:
+    """A password that cannot be printed by accident; `reveal` is the one way to its text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host and a port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsOptions:
+    """How the peer's certificate is checked and which one we show. None means the system's trust store."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    key_password: Secret | None = None
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A broker to connect to, with everything resolved. `dialect` None: ask the broker's greeting."""
+
+    scheme: str
+    endpoints: tuple[Endpoint, ...]
+    path: str = ""
+    user: str | None = None
+    password: Secret | None = None
+    tls: TlsOptions = TlsOptions()
+    dialect: Dialect | None = None
+    vhost: str | None = None
+    client_id: str | None = None
+    heart_beat_s: float = 10.0
+    connect_timeout_s: float = 10.0
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The URL without credentials, for people."""
+        return f"{self.scheme}://{','.join(map(str, self.endpoints))}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A parsed broker URL. `user` and `password` are percent-decoded."""
+
+    scheme: str
+    endpoints: tuple[Endpoint, ...]
+    path: str
+    user: str | None
+    password: Secret | None
+
+
+ALIASES = {"stomps": "stomp+ssl", "mqtts": "mqtt+ssl"}
+"""Spellings of a scheme in use elsewhere, and ours."""
+
+DEFAULT_PORTS = {"stomp": 61613, "stomp+ssl": 61614, "mem": 0}
+"""The port of a scheme where the URL names none (61614 is where Amazon MQ and RabbitMQ serve STOMP over TLS)."""
+
+_SHAPE = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.+)", re.DOTALL)
+
+
+def parse_url(text: str) -> Url:
+    """Read a broker URL, or a comma list of them with one scheme, which is a failover list.
+
+    Raises:
+        ConfigError: It is no URL, mixes schemes, or names an impossible port.
+    """
+    parts = [_parse_one(part.strip()) for part in _split_list(text)]
+    first = parts[0]
+    if any(part.scheme != first.scheme for part in parts):
+        raise ConfigError(f"a failover list keeps to one scheme: {_without_password(text)!r}")
+    endpoints = tuple(endpoint for part in parts for endpoint in part.endpoints)
+    user = next((part.user for part in parts if part.user is not None), None)
+    password = next((part.password for part in parts if part.password is not None), None)
+    return Url(first.scheme, endpoints, first.path, user, password)
+
+
+def _split_list(text: str) -> list[str]:
+    """A later element may leave out the scheme: `stomp://a,b:61614`."""
+    scheme = text.partition("://")[0]
+    items = [item for item in text.split(",") if item.strip()]
+    return [item if "://" in item else f"{scheme}://{item.strip()}" for item in items] or [text]
+
+
+def _parse_one(text: str) -> Url:
+    shape = _SHAPE.fullmatch(text)
+    if shape is None:
+        raise ConfigError(
+            f"not a broker URL: {_without_password(text)!r}", hint="a URL looks like stomp://localhost:61613"
+        )
+    scheme = shape["scheme"].lower()
+    scheme = ALIASES.get(scheme, scheme)
+    try:
+        split = urlsplit("//" + shape["rest"])
+        port = split.port
+    except ValueError as error:
+        raise ConfigError(f"bad host or port in {_without_password(text)!r}: {error}") from None
+    return Url(
+        scheme,
+        (Endpoint(split.hostname or "localhost", DEFAULT_PORTS.get(scheme, 0) if port is None else port),),
+        split.path,
+        unquote(split.username) if split.username else None,
+        Secret(unquote(split.password)) if split.password else None,
+    )
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
