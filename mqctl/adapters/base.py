@@ -1,4 +1,4 @@
-"""The interface between mqctl and a transport: implement it, pass `mqctl.testing.AdapterContract`, and all commands work.
+"""The interface of a transport: implement it, pass `mqctl.testing.AdapterContract`, and every command works over it.
 
 The laws, each a test of the contract suite:
 

@@ -1,0 +1,1 @@
+"""pytest plugin: fixtures for projects that test against mqctl."""

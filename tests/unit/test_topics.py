@@ -1,0 +1,133 @@
+"""Topic names: parsing, translation to and from STOMP, wildcard matching."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mqctl import topics
+from mqctl.errors import TopicError
+from mqctl.model import Dialect, Topic
+
+LEVEL = st.text(st.characters(categories=("L", "N", "P"), exclude_characters="*./>#+"), min_size=1, max_size=5)
+LEVELS = st.lists(LEVEL, min_size=1, max_size=4).map(tuple)
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("rect", ("rect",)),
+        ("finance.stock.market", ("finance", "stock", "market")),
+        ("a/b.c", ("a", "b.c")),
+        ("a.*.**", ("a", "*", "**")),
+    ],
+)
+def test_levels_are_split_at_dots_or_else_at_slashes(text, levels):
+    assert topics.parse(text) == Topic(levels=levels)
+    assert topics.text_of(topics.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["/queue/orders", "/exchange/logs/a", "/topic/a.>"])
+def test_a_leading_slash_passes_a_name_through(text):
+    topic = topics.parse(text)
+    assert topic == Topic(native=text)
+    assert topics.to_stomp(topic, Dialect.CLASSIC) == text
+    assert topics.text_of(topic) == text
+    assert not topics.is_wildcard(topic)
+
+
+def test_native_passes_any_name_through():
+    assert topics.parse("a.>", native=True) == Topic(native="a.>")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "needs a name"),
+        ("a..b", "no empty level"),
+        ("a/", "no empty level"),
+        ("a\nb", "control characters"),
+        ("/queue/a\x00", "control characters"),
+        ("a.>", "no wildcard of mqctl"),
+        ("a.#", "no wildcard of mqctl"),
+        ("+/a", "no wildcard of mqctl"),
+        ("a.b*", "whole level"),
+        ("a.**.b", "last level"),
+    ],
+)
+def test_what_is_no_topic_is_refused_in_a_sentence(text, says):
+    with pytest.raises(TopicError, match=says):
+        topics.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "subtree"),
+    [(Dialect.CLASSIC, ">"), (Dialect.ARTEMIS, "#"), (Dialect.RABBITMQ, "#"), (Dialect.HUB, ">")],
+)
+def test_wildcards_are_each_brokers_own_in_a_subscription(dialect, subtree):
+    assert topics.to_stomp(topics.parse("a.*.**"), dialect, subscribing=True) == f"/topic/a.*.{subtree}"
+
+
+@pytest.mark.parametrize("text", ["a.*", "a.**"])
+def test_nothing_is_published_to_a_wildcard(text):
+    with pytest.raises(TopicError, match="wildcard"):
+        topics.to_stomp(topics.parse(text), Dialect.HUB)
+
+
+def test_a_literal_dot_cannot_be_a_stomp_level():
+    with pytest.raises(TopicError, match=r"'b\.c'"):
+        topics.to_stomp(topics.parse("a/b.c"), Dialect.CLASSIC)
+
+
+def test_a_comma_would_be_two_destinations_on_classic_only():
+    topic = topics.parse("a,b")
+    with pytest.raises(TopicError, match="list of destinations"):
+        topics.to_stomp(topic, Dialect.CLASSIC)
+    assert topics.to_stomp(topic, Dialect.ARTEMIS) == "/topic/a,b"
+
+
+def test_a_percent_sign_is_escaped_for_rabbitmq_only():
+    topic = topics.parse("50%")
+    assert topics.to_stomp(topic, Dialect.RABBITMQ) == "/topic/50%25"
+    assert topics.to_stomp(topic, Dialect.CLASSIC) == "/topic/50%"
+
+
+@given(LEVELS, st.sampled_from([Dialect.ARTEMIS, Dialect.HUB]))
+def test_a_published_name_comes_back_as_it_was_typed(levels, dialect):
+    text = topics.text_of(Topic(levels=levels))
+    assert topics.from_stomp(topics.to_stomp(Topic(levels=levels), dialect), dialect) == text
+
+
+@pytest.mark.parametrize("name", ["/queue/orders", "/topic/a/b", "/topic/a..b", "plain", "/topic/"])
+def test_a_destination_that_the_short_form_would_not_reach_stays_as_it_is(name):
+    assert topics.from_stomp(name, Dialect.CLASSIC) == name
+
+
+def reference(pattern, levels):
+    """The definition, by recursion."""
+    if not pattern:
+        return not levels
+    if pattern == ("**",):
+        return True
+    return bool(levels) and pattern[0] in ("*", levels[0]) and reference(pattern[1:], levels[1:])
+
+
+@given(
+    st.lists(st.sampled_from("ab*"), max_size=3),
+    st.booleans(),
+    st.lists(st.sampled_from("ab"), max_size=4).map(tuple),
+)
+def test_matching_agrees_with_its_definition(head, subtree, levels):
+    pattern = (*head, "**") if subtree else tuple(head)
+    assert topics.matches(pattern, levels) == reference(pattern, levels)
+
+
+@pytest.mark.parametrize("subtree", [">", "#", "**"])
+def test_the_hub_takes_every_brokers_word_for_a_subtree(subtree):
+    assert topics.parse_stomp_pattern(f"a.*.{subtree}") == ("a", "*", "**")
+
+
+def test_the_hub_refuses_a_subtree_in_the_middle():
+    with pytest.raises(TopicError):
+        topics.parse_stomp_pattern("a.>.b")
