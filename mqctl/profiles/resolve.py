@@ -1,0 +1,314 @@
+"""Which value wins: flag, environment, profile, its parents, default. Pure; every value keeps where it came from.
+
+A profile describes a broker. When `--url` or `MQCTL_URL` names another one and the profile was not chosen at least as
+firmly as that address, nothing of the description (credentials, TLS, dialect, options) is used: the password of one
+broker never goes to another because a file happened to lie there. What describes the user's habits (`[defaults.*]`,
+`[topics.*]`) stays.
+"""
+
+from __future__ import annotations
+
+import enum
+import os.path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mqctl import topics
+from mqctl.errors import ConfigError, SecretError
+from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust
+from mqctl.profiles.secrets import Reference, SecretKind
+from mqctl.target import Secret, Target, TlsOptions, Url
+
+LOCAL = "local"
+"""The profile that nobody has to choose: the embedded hub."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+DEFAULT_ORIGIN = "default"
+
+
+class Firmness(enum.IntEnum):
+    """How firmly something was chosen."""
+
+    DEFAULT = 0
+    USED = 1
+    """By `mqctl profile use`, some time ago."""
+    ENVIRONMENT = 2
+    FLAG = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting's value, where it came from, and the directory that a relative path in it starts from."""
+
+    value: Any
+    origin: str
+    base: str = ""
+    trust: Trust = Trust.FULL
+
+
+SecretReader = Callable[[Reference, str, str], Secret]
+"""Follows a reference: (reference, base directory, what it is for)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSettings:
+    """What profiles say of a topic; None where they say nothing."""
+
+    view: str | None = None
+    labels: tuple[str, ...] | None = None
+    envelope: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything resolved but the secrets, which `target` fetches.
+
+    Attributes:
+        values: By `Setting.name`; all of `SETTINGS` are there.
+        profiles: The profile chosen, then its parents.
+        firmness: How the profile was chosen.
+        notices: What the user should be told about this mixture.
+    """
+
+    values: Mapping[str, Value]
+    profiles: tuple[Profile, ...]
+    firmness: Firmness
+    read_secret: SecretReader = field(repr=False)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def profile(self) -> Profile:
+        """The profile chosen."""
+        return self.profiles[0]
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Where each setting came from: `--url`, `MQCTL_URL`, `profile activemq (path)`, `default`."""
+        return {name: value.origin for name, value in self.values.items()}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the address is the profile `local`'s own: where we may serve a hub ourselves."""
+        url = self.values["url"]
+        of_local = any(profile.name == LOCAL and _origin(profile) == url.origin for profile in self.profiles)
+        return of_local and all(endpoint.host in LOOPBACK for endpoint in url.value.endpoints)
+
+    def get(self, name: str) -> Any:
+        """The value of a setting by its `Setting.name`; a secret is a `Secret` or a `Reference`."""
+        return self.values[name].value
+
+    def target(self) -> Target:
+        """Where to connect and as whom; fetches the secrets.
+
+        Raises:
+            ConfigError: There is no URL, or one that was never filled in.
+            SecretError: A reference leads nowhere, or its file may not refer to secrets.
+        """
+        url = self._url()
+        user = self.get("user")
+        return Target(
+            scheme=url.scheme,
+            endpoints=url.endpoints,
+            path=url.path,
+            user=user,
+            password=self._secret("password", f"password for {f'{user} at ' if user else ''}{url.endpoints[0]}"),
+            tls=self._tls(),
+            dialect=self.get("dialect"),
+            vhost=self.get("vhost"),
+            client_id=self.get("client_id"),
+            heart_beat_s=self.get("heart_beat_s"),
+            connect_timeout_s=self.get("connect_timeout_s"),
+        )
+
+    def command_default(self, command: str, option: str) -> Any:
+        """What `[defaults.COMMAND]` presets for an option (`content-type` or `content_type`), as written, or None."""
+        key = option.replace("_", "-")
+        return next((p.defaults[command][key] for p in self.profiles if key in p.defaults.get(command, ())), None)
+
+    def topic(self, name: str) -> TopicSettings:
+        """What `[topics.NAME]` says, the name itself before a pattern that it fits, a profile before its parent."""
+        found: dict[str, Any] = {}
+        for profile in self.profiles:
+            for said in _about_topic(profile, name):
+                found = {**said, **found}
+        return TopicSettings(**found)
+
+    def _url(self) -> Url:
+        url: Url | None = self.get("url")
+        if url is None:
+            raise ConfigError(
+                f"the profile {self.profile.name} ({self.profile.path}) has no url", hint="give it one, or use --url"
+            )
+        if blank := placeholder(url):
+            raise ConfigError(
+                f"the url from {self.values['url'].origin} still has the placeholder {blank}",
+                hint=f"mqctl profile add NAME --extends {self.profile.name} --url …",
+            )
+        return url
+
+    def _tls(self) -> TlsOptions:
+        return TlsOptions(
+            ca_file=self._path("ca_file"),
+            cert_file=self._path("cert_file"),
+            key_file=self._path("key_file"),
+            key_password=self._secret("key_password", f"password of {self.get('key_file') or 'the key'}"),
+            verify=self.get("verify"),
+        )
+
+    def _path(self, name: str) -> str | None:
+        value = self.values[name]
+        # Names only, no file is touched; `pathlib` would raise for an unknown `~user`.
+        return value.value and os.path.join(value.base, os.path.expanduser(value.value))  # noqa: PTH111, PTH118
+
+    def _secret(self, name: str, what: str) -> Secret | None:
+        value = self.values[name]
+        if value.value is None:
+            return None
+        _check_trust(value, self.values["url"])
+        return self.read_secret(value.value, value.base, what) if isinstance(value.value, Reference) else value.value
+
+
+def resolve(
+    *,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    profiles: Sequence[Profile],
+    firmness: Firmness,
+    read_secret: SecretReader,
+    cwd: str = "",
+) -> Settings:
+    """Merge all layers.
+
+    Args:
+        flags: By `Setting.name`, as typed or already read; None means not given.
+        environ: The environment variables.
+        profiles: The profile chosen, then its parents, nearest first.
+        firmness: How the profile was chosen.
+        read_secret: Follows references, when `Settings.target` asks for it.
+        cwd: The directory that relative paths in flags and variables start from.
+
+    Raises:
+        ConfigError: A flag or a variable cannot be read.
+    """
+    typed = (_from_flags(flags, cwd), _from_environ(environ, cwd))
+    address = _firmness_of_url(*typed)
+    describing = [_from_profile(profile) for profile in profiles] if address <= firmness or not address else []
+    layers = [*typed, *describing, {s.name: Value(s.default, DEFAULT_ORIGIN) for s in SETTINGS}]
+    _log_in_as_url_says(layers)
+    values = {s.name: next(layer[s.name] for layer in layers if s.name in layer) for s in SETTINGS}
+    return Settings(
+        values=values,
+        profiles=tuple(profiles),
+        firmness=firmness,
+        read_secret=read_secret,
+        notices=tuple(_notices(values, profiles[0], firmness)),
+    )
+
+
+def placeholder(url: Url) -> str | None:
+    """The first part of a URL that somebody has yet to fill in: no host has a `<` in its name."""
+    for endpoint in url.endpoints:
+        if "<" in endpoint.host:
+            return "<" + endpoint.host.partition("<")[2].partition(">")[0] + ">"
+    return None
+
+
+def show(value: object) -> str:
+    """A setting's value for people, without secrets."""
+    match value:
+        case None:
+            return "-"
+        case Url():
+            who = "" if value.user is None else value.user + (":***" if value.password else "") + "@"
+            return f"{value.scheme}://{who}{','.join(map(str, value.endpoints))}{value.path}"
+        case Secret():
+            return "***"
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}s"
+        case _:
+            return str(value)
+
+
+_Layer = dict[str, Value]
+
+
+def _from_flags(flags: Mapping[str, object], cwd: str) -> _Layer:
+    given = {s: flags[s.name] for s in SETTINGS if flags.get(s.name) is not None}
+    return {s.name: Value(_typed(s, s.flag, value), s.flag, cwd) for s, value in given.items()}
+
+
+def _from_environ(environ: Mapping[str, str], cwd: str) -> _Layer:
+    layer: _Layer = {}
+    for setting in SETTINGS:
+        # An empty variable is how scripts switch one off.
+        if setting.env and (text := environ.get(setting.env)):
+            value = Secret(text) if setting.secret else _typed(setting, setting.env, text)
+            layer[setting.name] = Value(value, setting.env, cwd)
+    return layer
+
+
+def _from_profile(profile: Profile) -> _Layer:
+    base = profile.path.rpartition("/")[0]
+    origin = _origin(profile)
+    return {name: Value(value, origin, base, profile.trust) for name, value in profile.settings.items()}
+
+
+def _origin(profile: Profile) -> str:
+    return f"profile {profile.name} ({profile.path})"
+
+
+def _typed(setting: Setting, origin: str, value: object) -> object:
+    """A flag that the command line has read already is no text any more."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return setting.read(value)
+    except ValueError as error:
+        raise ConfigError(f"{origin}: {error}") from None
+
+
+def _firmness_of_url(flags: _Layer, environ: _Layer) -> Firmness:
+    if "url" in flags:
+        return Firmness.FLAG
+    return Firmness.ENVIRONMENT if "url" in environ else Firmness.DEFAULT
+
+
+def _log_in_as_url_says(layers: Sequence[_Layer]) -> None:
+    """`user:password@` belongs to its URL: it counts where that URL wins, and nowhere else."""
+    layer = next(layer for layer in layers if "url" in layer)
+    url = layer["url"]
+    if isinstance(url.value, Url):
+        for name in ("user", "password"):
+            if (said := getattr(url.value, name)) is not None:
+                layer.setdefault(name, Value(said, url.origin))
+
+
+def _notices(values: Mapping[str, Value], profile: Profile, firmness: Firmness) -> Iterator[str]:
+    if values["url"].origin == "MQCTL_URL" and firmness is Firmness.FLAG and "url" in profile.settings:
+        yield f"MQCTL_URL takes the place of the url of the profile {profile.name}, whose other settings are used"
+    if values["verify"].value is False and values["verify"].trust is not Trust.FULL:
+        yield f"{values['verify'].origin} turns the check of the broker's certificate off"
+
+
+def _check_trust(secret: Value, url: Value) -> None:
+    """A file in the working directory came with whatever was downloaded there; it may not send secrets around."""
+    least = min(secret, url, key=lambda value: value.trust)
+    runs_command = isinstance(secret.value, Reference) and secret.value.kind is SecretKind.COMMAND
+    if least.trust is Trust.NO_SECRETS or (least.trust is Trust.NO_COMMANDS and runs_command):
+        raise SecretError(
+            f"{least.origin} was only found in the working directory, so it gets no secret ({show(secret.value)})",
+            hint="give the path of the file to --profile" + ("" if runs_command else ", or its name"),
+        )
+
+
+def _about_topic(profile: Profile, name: str) -> Iterator[Mapping[str, object]]:
+    if name in profile.topics:
+        yield profile.topics[name]
+    levels = topics.parse(name).levels
+    for pattern, said in profile.topics.items():
+        if pattern != name and levels and topics.matches(topics.parse(pattern).levels, levels):
+            yield said

@@ -1,0 +1,256 @@
+"""Finds profiles on the disk and reads no more files than it needs: `mqctl publish` waits for this."""
+
+from __future__ import annotations
+
+import enum
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from mqctl.errors import ConfigError
+from mqctl.profiles import secrets
+from mqctl.profiles.readers import did_you_mean
+from mqctl.profiles.resolve import LOCAL, Firmness, Settings, resolve
+from mqctl.profiles.schema import Profile, Trust, check_profile
+from mqctl.target import Secret
+
+SUFFIX = ".toml"
+PROFILE_BYTES_MAX = 1024 * 1024
+
+
+class Place(enum.Enum):
+    """Where a profile's file lies, in the order of search."""
+
+    PATH = "given by its path"
+    DIRECTORY = "MQCTL_PROFILE_DIR"
+    PROJECT = "./profiles"
+    USER = "your configuration"
+    SHIPPED = "part of mqctl"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A profile's file that exists."""
+
+    name: str
+    path: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which profile, how firmly, and by what."""
+
+    profile: str
+    firmness: Firmness
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The profiles that can be seen from a working directory with an environment."""
+
+    environ: Mapping[str, str]
+    cwd: Path
+
+    def places(self) -> Iterator[tuple[Place, Path]]:
+        """The directories to search, in order."""
+        if given := self.environ.get("MQCTL_PROFILE_DIR"):
+            directory = self.cwd / given
+            if not directory.is_dir():
+                raise ConfigError(f"MQCTL_PROFILE_DIR is no directory: {directory}")
+            yield Place.DIRECTORY, directory
+        if (project := self.cwd / "profiles") != shipped_dir():
+            yield Place.PROJECT, project
+        yield Place.USER, self.config_dir() / "profiles"
+        yield Place.SHIPPED, shipped_dir()
+
+    def config_dir(self) -> Path:
+        """The user's own directory for mqctl, whether or not it exists."""
+        if base := self.environ.get("XDG_CONFIG_HOME"):
+            return Path(base, "mqctl")
+        if sys.platform == "linux":
+            # What platformdirs says, without the 10 ms that importing it takes.
+            return Path(self.environ.get("HOME") or Path.home(), ".config", "mqctl")
+        from platformdirs import user_config_path  # noqa: PLC0415
+
+        return user_config_path("mqctl", appauthor=False)
+
+    def choice(self, flag: str | None = None) -> Choice:
+        """The profile to use: flag, `MQCTL_PROFILE`, `profile use`, `local`."""
+        if flag:
+            return Choice(flag, Firmness.FLAG, "--profile")
+        if name := self.environ.get("MQCTL_PROFILE"):
+            return Choice(name, Firmness.ENVIRONMENT, "MQCTL_PROFILE")
+        if name := self._used():
+            return Choice(name, Firmness.USED, "profile use")
+        return Choice(LOCAL, Firmness.DEFAULT, "default")
+
+    @property
+    def used_file(self) -> Path:
+        """Where `profile use` writes its choice: a name, or the path of a file outside the user's own profiles."""
+        return self.config_dir() / "profile"
+
+    def _used(self) -> str | None:
+        try:
+            return self.used_file.read_text("utf-8").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"cannot read {self.used_file}: {error}") from None
+
+    def find(self, name: str, *, firmness: Firmness = Firmness.FLAG) -> Found:
+        """A profile by its path or name.
+
+        A choice made elsewhere, by `profile use`, is not redirected by a file in the working directory.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if is_path(name):
+            path = Path(os.path.normpath(self.cwd / os.path.expanduser(name)))  # noqa: PTH111 - no error for `~nobody`
+            if not path.is_file():
+                raise ConfigError(f"no profile at {path}")
+            return Found(path.stem, path, Place.PATH)
+        places = [at for at in self.places() if firmness is not Firmness.USED or at[0] is not Place.PROJECT]
+        return _first(places, name) or self._unknown(name)
+
+    def all(self) -> Iterator[Found]:
+        """Every profile in the order of search, shadowed ones too."""
+        for place, directory in self.places():
+            for path in sorted(directory.glob("*" + SUFFIX)):
+                yield Found(path.stem, path, place)
+
+    def chain(self, found: Found, *, firmness: Firmness = Firmness.FLAG) -> tuple[Profile, ...]:
+        """Read a profile and its parents, nearest first.
+
+        Raises:
+            ConfigError: One of them is wrong, is missing, or extends itself in the end.
+        """
+        at, trust, chain = found, _trust(found.place, firmness), []
+        seen = [found]
+        while True:
+            chain.append(check_profile(read_document(at.path), name=at.name, path=str(at.path), trust=trust))
+            parent = chain[-1].extends
+            if parent is None:
+                return tuple(chain)
+            at = self._parent(at, parent)
+            # A parent is trusted no more than who names it: the child decides where the parent's password goes.
+            trust = min(trust, _trust(at.place, firmness))
+            seen.append(at)
+            if at in seen[:-1]:
+                raise ConfigError(f"profiles extend each other: {' -> '.join(each.name for each in seen)}")
+
+    def load(self, flags: Mapping[str, object], *, profile: str | None = None, warn: Callable[[str], None]) -> Settings:
+        """Choose, read and merge; see `load_settings`."""
+        choice = self.choice(profile)
+        try:
+            profiles = self.chain(self.find(choice.profile, firmness=choice.firmness), firmness=choice.firmness)
+        except ConfigError as error:
+            if choice.firmness is Firmness.USED:
+                raise ConfigError(str(error), hint="choose another one: mqctl profile use NAME") from None
+            raise
+
+        def read_secret(reference: secrets.Reference, base: str, what: str) -> Secret:
+            found = secrets.follow(reference, environ=self.environ, base=base, what=what)
+            if found.warning:
+                warn(found.warning)
+            return found.secret
+
+        return resolve(
+            flags=flags,
+            environ=self.environ,
+            profiles=profiles,
+            firmness=choice.firmness,
+            read_secret=read_secret,
+            cwd=str(self.cwd),
+        )
+
+    def _parent(self, child: Found, name: str) -> Found:
+        """A parent lies where its child lies or further on, so that no file nearer can slip in between.
+
+        `extends` with the child's own name means the one that the child shadows.
+        """
+        places = list(self.places())
+        if child.place is Place.PATH:
+            beside = (Place.PATH, child.path.parent)
+            places = [beside, *(at for at in places if at[0] is not Place.PROJECT)]
+        else:
+            places = places[[place for place, _ in places].index(child.place) :]
+        return _first(places[name == child.name :], name) or self._unknown(name, f"{child.path}: extends: ")
+
+    def _unknown(self, name: str, where: str = "") -> NoReturn:
+        known = sorted({found.name for found in self.all()})
+        raise ConfigError(
+            f"{where}no profile {name!r}; {did_you_mean(name, known)}", hint="mqctl profile list shows all"
+        )
+
+
+def load_settings(
+    flags: Mapping[str, object],
+    *,
+    profile: str | None = None,
+    environ: Mapping[str, str],
+    cwd: Path,
+    warn: Callable[[str], None],
+) -> Settings:
+    """What every command asks: all settings, by the precedence flag, environment, profile, its parent, default.
+
+    Args:
+        flags: By `Setting.name` (`schema.SETTINGS`); None means not given.
+        profile: What `--profile` says: a name, or a path with a slash or `.toml` in it.
+        environ: The environment variables.
+        cwd: The working directory.
+        warn: Takes a sentence for the user about a secret that is kept badly, when `Settings.target` finds one.
+
+    Raises:
+        ConfigError: A profile, a flag or a variable is wrong.
+    """
+    return Store(environ, cwd).load(flags, profile=profile, warn=warn)
+
+
+def is_path(profile: str) -> bool:
+    """Whether `--profile` names a file and not a profile."""
+    return "/" in profile or profile.endswith(SUFFIX)
+
+
+def shipped_dir() -> Path:
+    """The profiles that come with mqctl: inside the installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "shipped"
+    return installed if installed.is_dir() else package.parent.parent / "profiles"
+
+
+def read_document(path: Path) -> dict[str, object]:
+    """A profile's file as TOML.
+
+    Raises:
+        ConfigError: It cannot be read, is too large, or is no TOML.
+    """
+    import tomllib  # noqa: PLC0415 - a command that needs no profile does not pay for it
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(PROFILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > PROFILE_BYTES_MAX:
+        raise ConfigError(f"{path} is larger than a profile can be ({PROFILE_BYTES_MAX} bytes)")
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+
+
+def _first(places: Iterable[tuple[Place, Path]], name: str) -> Found | None:
+    candidates = (Found(name, directory / (name + SUFFIX), place) for place, directory in places)
+    return next((found for found in candidates if found.path.is_file()), None)
+
+
+def _trust(place: Place, firmness: Firmness) -> Trust:
+    if place is not Place.PROJECT:
+        return Trust.FULL
+    return Trust.NO_COMMANDS if firmness is Firmness.FLAG else Trust.NO_SECRETS
