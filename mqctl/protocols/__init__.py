@@ -1,0 +1,1 @@
+"""Wire protocols without IO: bytes and meaning, with the clock passed in."""
