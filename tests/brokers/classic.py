@@ -1,0 +1,59 @@
+"""ActiveMQ Classic."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.brokers.files import installed, java, version_of, write_template
+from tests.brokers.process import Broker, Credentials, free_ports, running
+from tests.brokers.tls import STORE_PASSWORD, write_certificates
+
+
+@contextlib.contextmanager
+def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broker]:
+    """A broker with its data below `home`."""
+    distribution = installed("classic")
+    certificates = write_certificates(home)
+    stomp_port, stomps_port, mqtt_port = free_ports(3)
+    write_template(
+        "classic.xml",
+        home,
+        home=home,
+        stomp_port=stomp_port,
+        stomps_port=stomps_port,
+        mqtt_port=mqtt_port,
+        store_password=STORE_PASSWORD,
+        user=credentials.user,
+        password=credentials.password,
+        limited_user=credentials.limited_user,
+        limited_password=credentials.limited_password,
+    )
+    write_template("log4j2.properties", home)
+    (home / "tmp").mkdir()
+    command = [
+        *java(heap_mb),
+        f"-Dactivemq.home={distribution}",
+        f"-Dactivemq.base={home}",
+        f"-Dactivemq.conf={home}",
+        f"-Dactivemq.data={home}/data",
+        f"-Djava.io.tmpdir={home}/tmp",
+        f"-Dlog4j2.configurationFile={home}/log4j2.properties",
+        "-jar",
+        str(distribution / "bin/activemq.jar"),
+        "start",
+        f"xbean:file:{home}/classic.xml",
+    ]
+    configured = Broker(
+        name="classic",
+        version=version_of(distribution),
+        home=home,
+        command=command,
+        stomp_port=stomp_port,
+        stomps_port=stomps_port,
+        credentials=credentials,
+        ca_file=certificates.ca_file,
+    )
+    with running(configured) as broker:
+        yield broker

@@ -1,0 +1,168 @@
+"""One broker process of our own: started, asked whether it serves, killed, restarted, stopped by its pid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HOST = "127.0.0.1"
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 10.0
+_POLL_S = 0.1
+_LOG_LINES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """Two users: one may do everything, the other only what is below `open.`."""
+
+    user: str
+    password: str
+    limited_user: str
+    limited_password: str
+
+
+class BrokerFailed(Exception):
+    """The broker did not start; the message ends with the end of its log."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Broker:
+    """A configured instance; `kill` and `restart` keep its data, which is below `home`."""
+
+    name: str
+    version: str
+    home: Path
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stomp_port: int
+    stomps_port: int
+    credentials: Credentials
+    ca_file: Path
+    vhost: str | None = None
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def user(self) -> str:
+        return self.credentials.user
+
+    @property
+    def password(self) -> str:
+        return self.credentials.password
+
+    @property
+    def stomp_url(self) -> str:
+        return f"stomp://{HOST}:{self.stomp_port}"
+
+    @property
+    def stomps_url(self) -> str:
+        return f"stomp+ssl://{HOST}:{self.stomps_port}"
+
+    @property
+    def pid(self) -> int:
+        """Of the process that serves, not of a shell around it."""
+        assert self._process is not None, "not running"
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        return self.home / "broker.log"
+
+    def start(self) -> None:
+        """Return when the broker answers CONNECT.
+
+        Raises:
+            BrokerFailed: It ended, or did not answer within `START_LIMIT_S`.
+        """
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.home,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._await_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL to a broker that does not end within `STOP_LIMIT_S`."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start again on the same data and ports, after `kill` or in place of a running one."""
+        self.stop()
+        self.start()
+
+    def _end(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _await_ready(self) -> None:
+        process = self._process
+        assert process is not None
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while not answers_connect(self):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                raise self._failed(f"ended with {process.wait(_POLL_S)}")
+            if time.monotonic() > deadline_s:
+                raise self._failed(f"did not answer CONNECT within {START_LIMIT_S:.0f} s")
+
+    def _failed(self, what: str) -> BrokerFailed:
+        with self.log.open(encoding="utf-8", errors="replace") as lines:
+            return BrokerFailed(f"{self.name} {what}; its log ends:\n" + "".join(deque(lines, _LOG_LINES)))
+
+
+def answers_connect(broker: Broker) -> bool:
+    """Whether a CONNECT is answered by CONNECTED: an open port alone says little."""
+    frame = (
+        f"CONNECT\naccept-version:1.2\nhost:{broker.vhost or '/'}\n"
+        f"login:{broker.user}\npasscode:{broker.password}\n\n\0"
+    )
+    try:
+        with socket.create_connection((HOST, broker.stomp_port), timeout=1.0) as peer:
+            peer.sendall(frame.encode())
+            return peer.recv(64).lstrip(b"\n").startswith(b"CONNECTED\n")
+    except OSError:
+        return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback interface that nobody listens on now, all different."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
+        return [peer.getsockname()[1] for peer in sockets]
+
+
+@contextlib.contextmanager
+def running(broker: Broker) -> Iterator[Broker]:
+    """Start it, and stop it at the end."""
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
