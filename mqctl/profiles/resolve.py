@@ -12,7 +12,7 @@ import enum
 import os.path
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from mqctl import topics
 from mqctl.errors import ConfigError, SecretError
@@ -38,8 +38,7 @@ class Firmness(enum.IntEnum):
     FLAG = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A setting's value, where it came from, and the directory that a relative path in it starts from."""
 
     value: Any
@@ -52,8 +51,7 @@ SecretReader = Callable[[Reference, str, str], Secret]
 """Follows a reference: (reference, base directory, what it is for)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TopicSettings:
+class TopicSettings(NamedTuple):
     """What profiles say of a topic; None where they say nothing."""
 
     view: str | None = None
@@ -89,7 +87,7 @@ class Settings:
         return {name: value.origin for name, value in self.values.items()}
 
     @property
-    def is_local(self) -> bool:
+    def local_hub(self) -> bool:
         """Whether the address is the profile `local`'s own: where we may serve a hub ourselves."""
         url = self.values["url"]
         of_local = any(profile.name == LOCAL and _origin(profile) == url.origin for profile in self.profiles)
@@ -182,7 +180,7 @@ def resolve(
     """Merge all layers.
 
     Args:
-        flags: By `Setting.name`, as typed or already read; None means not given.
+        flags: By `Setting.name`, as typed after the flag or already read; None means not given.
         environ: The environment variables.
         profiles: The profile chosen, then its parents, nearest first.
         firmness: How the profile was chosen.
@@ -237,8 +235,12 @@ _Layer = dict[str, Value]
 
 
 def _from_flags(flags: Mapping[str, object], cwd: str) -> _Layer:
-    given = {s: flags[s.name] for s in SETTINGS if flags.get(s.name) is not None}
-    return {s.name: Value(_typed(s, s.flag, value), s.flag, cwd) for s, value in given.items()}
+    layer: _Layer = {}
+    for setting in SETTINGS:
+        if (typed := flags.get(setting.name)) is not None:
+            value = (not typed) if setting.negated else _typed(setting, setting.flag, typed)
+            layer[setting.name] = Value(value, setting.flag, cwd)
+    return layer
 
 
 def _from_environ(environ: Mapping[str, str], cwd: str) -> _Layer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from mqctl import topics
 from mqctl.errors import ConfigError, TopicError
@@ -23,12 +23,12 @@ class Trust(enum.IntEnum):
     FULL = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting of a target, and every name that it has.
 
     `name` is the attribute of `Target` or `TlsOptions`, or `url`; `key` the name in a profile. Where `secret` is set,
-    the variable holds the secret itself, the flag and the key a reference to it.
+    the variable holds the secret itself, the flag and the key a reference to it. Where `negated` is set, the flag is a
+    switch that says the opposite of the key.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Setting:
     help: str
     default: object = None
     secret: bool = False
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ SETTINGS: tuple[Setting, ...] = (
             "Where the password of that key is, as for --password.", secret=True),
     # No variable: an environment that silently stops checking certificates is how passwords leak.
     Setting("verify", "--insecure", None, "tls.verify", readers.flag,
-            "Whether the broker's certificate is checked; --insecure turns it off.", _DEFAULTS["verify"]),
+            "Whether the broker's certificate is checked; --insecure turns it off.", _DEFAULTS["verify"], negated=True),
 )
 # fmt: on
 """Every setting of a target. Resolution, the keys of profiles and the tables of the manual are made of this one."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from mqctl.errors import SecretError
 from mqctl.target import Secret
@@ -32,8 +31,7 @@ class SecretKind(enum.StrEnum):
     PROMPT = "prompt"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """Leads to a secret. `rest` is the variable's name, the path or the command line; empty for a prompt."""
 
     kind: SecretKind
@@ -50,11 +48,11 @@ class Reference:
             case _:
                 return f"{self.kind}:{self.rest}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A secret, and what is wrong with the way it is kept, if anything."""
 
     secret: Secret

@@ -6,9 +6,8 @@ import enum
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from mqctl.errors import ConfigError
 from mqctl.profiles import secrets
@@ -31,8 +30,7 @@ class Place(enum.Enum):
     SHIPPED = "part of mqctl"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A profile's file that exists."""
 
     name: str
@@ -40,8 +38,7 @@ class Found:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Which profile, how firmly, and by what."""
 
     profile: str
@@ -49,12 +46,12 @@ class Choice:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
 class Store:
     """The profiles that can be seen from a working directory with an environment."""
 
-    environ: Mapping[str, str]
-    cwd: Path
+    def __init__(self, environ: Mapping[str, str], cwd: Path) -> None:
+        self.environ = environ
+        self.cwd = cwd
 
     def places(self) -> Iterator[tuple[Place, Path]]:
         """The directories to search, in order."""
@@ -144,9 +141,9 @@ class Store:
             if at in seen[:-1]:
                 raise ConfigError(f"profiles extend each other: {' -> '.join(each.name for each in seen)}")
 
-    def load(self, flags: Mapping[str, object], *, profile: str | None = None, warn: Callable[[str], None]) -> Settings:
+    def load(self, flags: Mapping[str, Any], *, warn: Callable[[str], None]) -> Settings:
         """Choose, read and merge; see `load_settings`."""
-        choice = self.choice(profile)
+        choice = self.choice(flags.get("profile"))
         try:
             profiles = self.chain(self.find(choice.profile, firmness=choice.firmness), firmness=choice.firmness)
         except ConfigError as error:
@@ -190,9 +187,8 @@ class Store:
 
 
 def load_settings(
-    flags: Mapping[str, object],
+    flags: Mapping[str, Any],
     *,
-    profile: str | None = None,
     environ: Mapping[str, str],
     cwd: Path,
     warn: Callable[[str], None],
@@ -200,8 +196,8 @@ def load_settings(
     """What every command asks: all settings, by the precedence flag, environment, profile, its parent, default.
 
     Args:
-        flags: By `Setting.name` (`schema.SETTINGS`); None means not given.
-        profile: What `--profile` says: a name, or a path with a slash or `.toml` in it.
+        flags: What was typed, by `Setting.name` (`schema.SETTINGS`), and as `profile` what `--profile` says: a name,
+            or a path with a slash or `.toml` in it. None means not given.
         environ: The environment variables.
         cwd: The working directory.
         warn: Takes a sentence for the user about a secret that is kept badly, when `Settings.target` finds one.
@@ -209,7 +205,7 @@ def load_settings(
     Raises:
         ConfigError: A profile, a flag or a variable is wrong.
     """
-    return Store(environ, cwd).load(flags, profile=profile, warn=warn)
+    return Store(environ, cwd).load(flags, warn=warn)
 
 
 def is_path(profile: str) -> bool:
