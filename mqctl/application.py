@@ -21,6 +21,9 @@ from mqctl.errors import UsageError
 ENVELOPED = frozenset({"rect", "chart"})
 """The topics that carry the envelope unless told otherwise."""
 
+FOLDED = frozenset({"chart"})
+"""The topics on which several values typed together are one message, an array: a bar for each."""
+
 PRODUCER_ID_LENGTH = 6
 POSITION_ID_LENGTH = 12
 

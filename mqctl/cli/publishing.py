@@ -1,0 +1,184 @@
+"""Sending messages and keeping the books: every message attempted ends as confirmed, rejected or unknown."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from types import FrameType
+from typing import assert_never
+
+from mqctl.adapters.base import Connection, PendingPublish
+from mqctl.adapters.inbox import Inbox
+from mqctl.cli.sources import BadInput, Source
+from mqctl.errors import ExitCode, MqctlError, OperationTimeout
+from mqctl.model import (
+    Confirmation,
+    Confirmed,
+    Disconnected,
+    Fault,
+    Outgoing,
+    PublishOutcome,
+    Rejected,
+    Unknown,
+    UnknownCause,
+)
+
+WINDOW = 1000
+"""Messages sent and not yet confirmed; more of them make a publish no faster and a loss larger."""
+
+CONFIRM_TIMEOUT_S = 10.0
+"""How long a confirmation may take before its message counts as unknown."""
+
+GRACE_S = 1.0
+"""How long an interrupted run still waits for confirmations that are under way."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """The books of one run. `lost` and `late` are the two kinds of unknown; `cut` when the connection went first."""
+
+    attempted: int = 0
+    confirmed: int = 0
+    rejected: int = 0
+    lost: int = 0
+    late: int = 0
+    bad_input: int = 0
+    cut: bool = False
+    asked: Confirmation = Confirmation.BROKER
+    reasons: list[str] = field(default_factory=list)
+
+    def count(self, outcome: PublishOutcome) -> None:
+        """Enter the fate of one message."""
+        match outcome:
+            case Confirmed():
+                self.confirmed += self.asked is not Confirmation.NONE
+            case Rejected(reason):
+                self.rejected += 1
+                self._tell(reason)
+            case Unknown(reason, cause):
+                self.lost += cause is UnknownCause.LOST
+                self.late += cause is UnknownCause.TIMEOUT
+                self._tell(reason)
+            case _:
+                assert_never(outcome)
+
+    def _tell(self, reason: str) -> None:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
+
+    @property
+    def unknown(self) -> int:
+        """What is neither confirmed nor rejected."""
+        return self.attempted - self.confirmed - self.rejected
+
+    def line(self) -> str:
+        """The last line of a run."""
+        asked = "" if self.asked is Confirmation.BROKER else f" (--confirm {self.asked.name.lower()})"
+        return (
+            f"attempted {self.attempted}, confirmed {self.confirmed}, rejected {self.rejected}, unknown {self.unknown}"
+            f"{asked}"
+        )
+
+    def exit_code(self) -> ExitCode:
+        """What the run as a whole amounts to; the gravest finding decides."""
+        findings = (
+            (self.rejected, ExitCode.REFUSED),
+            (self.lost or self.cut, ExitCode.CONNECTION),
+            (self.late, ExitCode.INCONCLUSIVE),
+            (self.bad_input, ExitCode.USAGE),
+        )
+        return next((code for count, code in findings if count), ExitCode.OK)
+
+
+@dataclass(slots=True, kw_only=True)
+class Publisher:
+    """Sends what a source gives, `interval_s` apart, at most `WINDOW` ahead of the confirmations."""
+
+    connection: Connection
+    inbox: Inbox
+    tally: Tally
+    complain: Callable[[str], None]
+    interval_s: float
+    confirm_timeout_s: float
+    keep_going: bool
+    _pending: deque[PendingPublish] = field(default_factory=deque)
+    _stopped: bool = False
+
+    def run(self, source: Source, count: int | None) -> None:
+        """Send until the source ends, `count` messages are sent, a line is bad, or the connection is gone."""
+        due = monotonic()
+        while not self._stopped and self.tally.attempted != count:
+            self._listen(due - monotonic())
+            if self._stopped or (item := next(source, None)) is None:
+                break
+            if isinstance(item, BadInput):
+                self._refuse(item)
+                continue
+            self._send(item)
+            self._settle_what_is_known()
+            due = max(due + self.interval_s, monotonic() - self.interval_s)
+
+    def _send(self, message: Outgoing) -> None:
+        # Counted first: should a signal end this call half-way, the message is unknown, and not forgotten.
+        self.tally.attempted += 1
+        try:
+            self._pending.append(self.connection.submit(message, confirmation=self.tally.asked))
+        except MqctlError:
+            self.tally.attempted -= 1
+            raise
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait for the fate of everything that was sent, at most `timeout_s` for all of it."""
+        deadline = monotonic() + timeout_s
+        while self._pending:
+            self.tally.count(self._pending.popleft().outcome(max(0.0, deadline - monotonic())))
+
+    def _settle_what_is_known(self) -> None:
+        while self._pending and (self._pending[0].done() or len(self._pending) >= WINDOW):
+            self.tally.count(self._pending.popleft().outcome(self.confirm_timeout_s))
+
+    def _listen(self, wait_s: float) -> None:
+        """Wait for the next message's time, with an ear for what the broker has to say."""
+        deadline = monotonic() + wait_s
+        while wait_s > 0 or len(self.inbox):
+            for event in self.inbox.take(max(0.0, wait_s)):
+                match event:
+                    case Disconnected(reason=reason):
+                        self._stopped = True
+                        self.tally.cut = True
+                        self.complain(f"connection lost: {reason}")
+                        return
+                    case Fault(reason=reason):
+                        self.complain(f"the broker says: {reason}")
+                    case _:
+                        pass
+            wait_s = deadline - monotonic()
+
+    def _refuse(self, bad: BadInput) -> None:
+        self.tally.bad_input += 1
+        self._stopped = not self.keep_going
+        rest = "" if self.keep_going else "; the rest is not sent (--keep-going sends it)"
+        self.complain(f"line {bad.line}: {bad.reason}{rest}")
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise OperationTimeout in the main thread after `seconds`, even out of a blocking read of standard input."""
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise OperationTimeout(f"--timeout is over after {seconds:g} s")
+
+    if seconds is None:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,159 @@
+"""Where `publish` takes its messages from: values, lines, JSON lines, a file, a generator. All are lazy iterators."""
+
+from __future__ import annotations
+
+import binascii
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from mqctl import application, topics
+from mqctl.errors import UsageError
+from mqctl.model import Outgoing, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class BadInput:
+    """A line of the input that is no message, and why."""
+
+    line: int
+    reason: str
+
+
+Source = Iterator[Outgoing | BadInput]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoder:
+    """Makes payloads: `enveloped` ones carry who sent them and `now()`, the time of the send."""
+
+    enveloped: bool
+    producer_id: str
+    now: Callable[[], datetime]
+
+    def text(self, text: str) -> bytes:
+        """What was typed: as it stands, or in the envelope as the number that it must then be.
+
+        Raises:
+            UsageError: It is no number, where the envelope needs one.
+        """
+        if not self.enveloped:
+            return text.encode("utf-8", "surrogateescape")
+        try:
+            return self.data(application.parse_number(text))
+        except UsageError as error:
+            raise UsageError(str(error), hint="--json-data sends any JSON as data, --bare any text as it is") from error
+
+    def data(self, value: object) -> bytes:
+        """A JSON value: alone, or as the envelope's data."""
+        if self.enveloped:
+            return application.wrap(value, self.producer_id, self.now())
+        return application.encode(value)
+
+    def generated(self, value: object) -> bytes:
+        """A generator's value; a position carries its own who and when."""
+        if isinstance(value, Mapping):
+            return application.wrap_position(value, self.producer_id, self.now())
+        return self.data(value)
+
+
+def from_values(values: Sequence[str], template: Outgoing, encoder: Encoder, *, fold: bool) -> Source:
+    """One message for each value, or one for all (`fold`): the array that a bar chart takes. Repeats without end.
+
+    Raises:
+        UsageError: A value is no number, where the envelope needs one; raised before anything is sent.
+    """
+    if fold:
+        data = [application.parse_number(value) for value in values]
+        return (replace(template, payload=encoder.data(data)) for _ in itertools.count())
+    for value in values:
+        encoder.text(value)
+    return (replace(template, payload=encoder.text(value)) for value in itertools.cycle(values))
+
+
+def from_json(text: str, template: Outgoing, encoder: Encoder) -> Source:
+    """The JSON of `--json-data`, again and again.
+
+    Raises:
+        UsageError: It is not JSON.
+    """
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except ValueError as error:
+        raise UsageError(f"--json-data is not JSON: {error}") from error
+    return (replace(template, payload=encoder.data(data)) for _ in itertools.count())
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def from_file(payload: bytes, template: Outgoing) -> Source:
+    """The file as one message, again and again, byte for byte."""
+    return itertools.repeat(replace(template, payload=payload))
+
+
+def from_lines(stream: Iterable[bytes], template: Outgoing, encoder: Encoder) -> Source:
+    """A message for each line. An empty line is an empty message; the last line needs no newline."""
+    for number, line in enumerate(stream, 1):
+        body = line.removesuffix(b"\n")
+        try:
+            payload = encoder.text(body.decode()) if encoder.enveloped else body
+        except (UsageError, UnicodeDecodeError) as error:
+            yield BadInput(number, str(error))
+        else:
+            yield replace(template, payload=payload)
+
+
+def from_generator(values: Iterator[object], template: Outgoing, encoder: Encoder) -> Source:
+    """A message for each value of a generator."""
+    return (replace(template, payload=encoder.generated(value)) for value in values)
+
+
+def from_jsonl(stream: Iterable[bytes], template: Outgoing, topic: Topic | None) -> Source:
+    """A message for each line in the form that `tail --json` prints; `topic` overrides the line's own."""
+    for number, line in enumerate(stream, 1):
+        if line.isspace():
+            continue
+        try:
+            yield _from_record(json.loads(line), template, topic)
+        except (UsageError, ValueError) as error:
+            yield BadInput(number, str(error))
+
+
+def _from_record(record: Any, template: Outgoing, topic: Topic | None) -> Outgoing:
+    if not isinstance(record, dict):
+        raise UsageError("not a JSON object")
+    return replace(
+        template,
+        topic=topic or topics.parse(_member(record, "topic", str)),
+        payload=_payload(record),
+        headers={**template.headers, **_headers(record)},
+    )
+
+
+def _member(record: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
+    if name not in record:
+        raise UsageError(f"no member {name!r}")
+    if not isinstance(record[name], kind):
+        raise UsageError(f"{name!r} is no {'text' if kind is str else 'object'}")
+    return record[name]
+
+
+def _payload(record: Mapping[str, Any]) -> bytes:
+    if "payload_b64" not in record:
+        return bytes(_member(record, "payload", str).encode())
+    try:
+        return binascii.a2b_base64(_member(record, "payload_b64", str), strict_mode=True)
+    except binascii.Error as error:
+        raise UsageError(f"'payload_b64' is no base64: {error}") from error
+
+
+def _headers(record: Mapping[str, Any]) -> dict[str, str]:
+    headers = _member(record, "headers", dict) if "headers" in record else {}
+    if not all(isinstance(value, str) for value in headers.values()):
+        raise UsageError("'headers' has a value that is no text")
+    return headers

@@ -1,0 +1,177 @@
+"""`mqctl tail`: print the messages of topics as they arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from mqctl import topics
+from mqctl.adapters.base import Connection, SubscribeSpec
+from mqctl.adapters.inbox import Inbox
+from mqctl.cli import formats
+from mqctl.cli.context import AppContext
+from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.formats import Formatter
+from mqctl.cli.options import (
+    AckOption,
+    CountOption,
+    DurableOption,
+    IdleOption,
+    NativeOption,
+    PrefetchOption,
+    SelectorOption,
+    TimeoutOption,
+    duration,
+    one_of,
+)
+from mqctl.cli.tailing import Limits, Tailer
+from mqctl.cli.target import connected_or_hosted, settings_for
+from mqctl.errors import UsageError
+from mqctl.model import AckMode, SubscriptionId, Topic
+from mqctl.profiles import Settings
+
+SUBSCRIBE_TIMEOUT_S = 10.0
+"""How long the broker may take to confirm a subscription."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeOptions:
+    """What to subscribe to, and how."""
+
+    topic: Annotated[list[str], typer.Argument(metavar="TOPIC...", help="One or more; * is a level, ** a subtree.")]
+    ack: AckOption = None
+    prefetch: PrefetchOption = None
+    selector: SelectorOption = None
+    durable: DurableOption = None
+    native: NativeOption = None
+
+    def specs(self, settings: Settings, command: str, count: int | None) -> list[SubscribeSpec]:
+        """A specification for each topic, in order.
+
+        Raises:
+            UsageError: Several durable subscriptions under one name, or a name twice.
+        """
+        if self.durable is not None and len(self.topic) > 1:
+            raise UsageError("--durable names one subscription, so it takes one topic")
+        if len(set(self.topic)) < len(self.topic):
+            raise UsageError("a topic is named twice")
+        native = self.native if self.native is not None else settings.command_default(command, "native")
+        ack = self.ack or settings.command_default(command, "ack")
+        prefetch = self.prefetch or settings.command_default(command, "prefetch")
+        return [
+            self._spec(topics.parse(name, native=bool(native)), ack, prefetch or _ahead(count)) for name in self.topic
+        ]
+
+    def _spec(self, topic: Topic, ack: str | None, prefetch: int | None) -> SubscribeSpec:
+        mode = one_of(AckMode, ack, "--ack") if ack else _usual_ack(topic)
+        return SubscribeSpec(
+            topic=topic,
+            ack_mode=mode,
+            prefetch=None if mode is AckMode.AUTO and self.prefetch is None else prefetch,
+            selector=self.selector,
+            durable=self.durable,
+        )
+
+
+def _usual_ack(topic: Topic) -> AckMode:
+    """A queue's message is gone once acknowledged, so it must have been written out first; a topic's is a copy."""
+    is_queue = topic.native is not None and topic.native.startswith(topics.STOMP_QUEUE_PREFIX)
+    return AckMode.INDIVIDUAL if is_queue else AckMode.AUTO
+
+
+def _ahead(count: int | None) -> int | None:
+    """What we will not print should stay with the broker, for others."""
+    return None if count is None else min(count, 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """How a message is written."""
+
+    json: Annotated[bool | None, typer.Option("--json", help="One JSON object a line; 'publish --jsonl' reads it.")] = (
+        None
+    )
+    format: Annotated[
+        str | None, typer.Option("-F", "--format", help="Verbs such as '%t %p\\n'; see the manual for all.")
+    ] = None
+    raw: Annotated[bool, typer.Option("--raw", help="Payloads and nothing between them.")] = False
+    null: Annotated[bool, typer.Option("-0", "--null", help="Payloads, each ended by a NUL byte.")] = False
+
+    def formatter(self, settings: Settings, *, with_topic: bool, escaped: bool) -> Formatter:
+        """The function that writes a message.
+
+        Raises:
+            UsageError: Two forms at once, or a bad format.
+        """
+        if sum((bool(self.json), self.format is not None, self.raw, self.null)) > 1:
+            raise UsageError("--json, --format, --raw and --null exclude each other")
+        if self.raw:
+            return formats.raw
+        if self.null:
+            return formats.ended_by_nul
+        if self.format is not None:
+            return formats.compile_format(self.format)
+        if self.json or settings.command_default("tail", "json"):
+            return formats.json_lines()
+        preset = settings.command_default("tail", "format")
+        return formats.compile_format(preset) if preset else formats.text(with_topic=with_topic, escaped=escaped)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOptions:
+    """When the run ends by itself."""
+
+    count: CountOption = None
+    timeout: TimeoutOption = None
+    idle: IdleOption = None
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_groups
+def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end: EndOptions, flags: Flags) -> None:
+    """Print the messages of topics as they arrive, until Ctrl-C.
+
+    mqctl tail chart
+
+    mqctl tail --json 'sensors.**' --count 10 --timeout 1m
+
+    mqctl tail /queue/orders --ack individual
+    """
+    context: AppContext = ctx.obj
+    settings = settings_for(context, flags)
+    specs = what.specs(settings, "tail", end.count)
+    many = len(specs) > 1 or topics.is_wildcard(specs[0].topic)
+    formatter = output.formatter(settings, with_topic=many, escaped=context.on_terminal)
+    idle = end.idle if end.idle is not None else settings.command_default("tail", "idle")
+    limits = Limits(count=end.count, timeout_s=end.timeout, idle_s=None if idle is None else duration(idle))
+    inbox = Inbox()
+    with connected_or_hosted(context, settings, inbox) as connection:
+        tailer = Tailer(
+            connection=connection,
+            inbox=inbox,
+            out=context.stdout,
+            formatter=formatter,
+            ack_modes=subscribed(context, connection, specs),
+            limits=limits,
+            complain=context.report,
+        )
+        try:
+            tailer.run()
+        finally:
+            context.say(f"received {tailer.received}")
+
+
+def subscribed(
+    context: AppContext, connection: Connection, specs: list[SubscribeSpec]
+) -> dict[SubscriptionId, AckMode]:
+    """Subscribe to everything, and say so once the broker confirmed it all: scripts wait for that line."""
+    modes = {connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S): spec.ack_mode for spec in specs}
+    names = ", ".join(topics.text_of(spec.topic) for spec in specs)
+    greeting = connection.greeting
+    context.say(f"subscribed to {names} at {greeting.peer} ({greeting.server or 'a broker without a name'})")
+    return modes
