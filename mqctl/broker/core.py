@@ -65,6 +65,7 @@ class Broker:
         Raises:
             LimitExceeded: One connection too many.
         """
+        assert session not in self._accounts
         if len(self._accounts) >= self._limits.connections:
             raise LimitExceeded("connections", self._limits.connections)
         self._accounts[session] = Account(session, client_id)
@@ -84,15 +85,16 @@ class Broker:
             LimitExceeded: A queue, the memory, or under the policy `block` a backlog is full.
         """
         courier = self._courier
+        publisher = None if session is None else self._account(session)
         address = message.address
         if message.expires_at_ns is not None and message.expires_at_ns <= now_ns:
             courier.drop(address, 1, DropReason.EXPIRED)
         elif address.kind is AddressKind.TOPIC:
             route = self._router.route(address.name)
             if route.everyone:
-                courier.fan_out(self._accounts.get(session), route, message)
+                courier.fan_out(publisher, route, message)
         else:
-            self._enqueue(session, message)
+            self._enqueue(publisher, message)
         self._published += 1
         if courier.doomed:
             self._evict(now_ns)
@@ -227,12 +229,12 @@ class Broker:
             raise NotOpen("the hub has closed this connection")
         return account
 
-    def _enqueue(self, session: Any, message: Message) -> None:
+    def _enqueue(self, publisher: Account | None, message: Message) -> None:
         name = message.address.name
         self._queues.check(name)
         queue = self._queues.get(name)
         try:
-            self._courier.enqueue(self._accounts.get(session), queue, message)
+            self._courier.enqueue(publisher, queue, message)
         except LimitExceeded:
             self._queues.prune(queue)
             raise

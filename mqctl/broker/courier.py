@@ -136,7 +136,7 @@ class Courier:
         self, publisher: Account | None, backlog: Backlog, message: Message, subscriber: Subscriber | None
     ) -> None:
         backlog.append(backlog.admit(message))
-        self._watch_expiry(backlog, message, subscriber)
+        self._watch_expiry(backlog, message.address, subscriber)
         if self._policy is SlowConsumer.BLOCK and publisher is not None and backlog.filled_to(HIGH_WATER):
             self._hold(publisher, backlog, subscriber)
 
@@ -230,7 +230,7 @@ class Courier:
                 self._bury(subscriber, entry, now_ns)
             else:
                 subscriber.backlog.put_back(entry)
-                self._watch_expiry(subscriber.backlog, entry.message, subscriber)
+        self._watch_returned(subscriber)
         self.pump(subscriber, now_ns)
 
     def _bury(self, subscriber: Subscriber, entry: Entry, now_ns: int) -> None:
@@ -255,6 +255,7 @@ class Courier:
         """Take a subscriber from its session; what it had in flight goes back to where it came from."""
         queue = subscriber.queue
         subscriber.detach()
+        self._watch_returned(subscriber)
         if queue is None:
             self._router.generation += 1
             self._release(self.dam.release(subscriber.backlog))
@@ -287,14 +288,16 @@ class Courier:
         for backlog, (address, subscriber) in watched.items():
             self.drop(address, backlog.sweep(now_ns), DropReason.EXPIRED, subscriber)
             self._release(self.dam.drained(backlog))
-            if backlog.earliest_expiry_ns is not None:
-                self._watch(backlog, address, subscriber, backlog.earliest_expiry_ns)
+            self._watch_expiry(backlog, address, subscriber)
 
-    def _watch_expiry(self, backlog: Backlog, message: Message, subscriber: Subscriber | None) -> None:
-        if message.expires_at_ns is not None:
-            self._watch(backlog, message.address, subscriber, message.expires_at_ns)
+    def _watch_returned(self, subscriber: Subscriber) -> None:
+        owner = subscriber if subscriber.queue is None else None
+        self._watch_expiry(subscriber.backlog, subscriber.address, owner)
 
-    def _watch(self, backlog: Backlog, address: Address, subscriber: Subscriber | None, at_ns: int) -> None:
+    def _watch_expiry(self, backlog: Backlog, address: Address, subscriber: Subscriber | None) -> None:
+        at_ns = backlog.earliest_expiry_ns
+        if at_ns is None:
+            return
         self._expiring[backlog] = address, subscriber
         due_ns = max(at_ns, self._swept_ns + SWEEP_EVERY_NS)
         if self.sweep_at_ns is None or due_ns < self.sweep_at_ns:

@@ -30,7 +30,7 @@ class Deliver:
 
 @dataclass(slots=True)
 class Hold:
-    """Read nothing more from this publisher, not even what is buffered, until `Release`."""
+    """Take no more frames from this publisher, read or buffered, until `Release`; its silence is no dead heart."""
 
     session: Any
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from mqctl.broker.backlog import Backlog, Budget
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.refusals import AddressRefused, LimitExceeded
-from mqctl.broker.router import ONE
 from mqctl.broker.values import DEAD_LETTER_QUEUE, Limits
+from mqctl.topics import ONE_LEVEL, SUBTREE
 
 
 class Queue:
@@ -79,7 +79,8 @@ class Queues:
             AddressRefused: The name is empty or a pattern.
             LimitExceeded: It would be one queue too many.
         """
-        if not name or ONE in name.split("."):
+        levels = name.split(".")
+        if not name or ONE_LEVEL in levels or SUBTREE in levels:
             raise AddressRefused(f"not the name of a queue: {name!r}", hint="wildcards are for topics")
         if name not in self._by_name and name != DEAD_LETTER_QUEUE and len(self) >= self._limits.queues:
             raise LimitExceeded("queues", self._limits.queues)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.refusals import AddressRefused, LimitExceeded
-
-ONE = "*"
-SUBTREE = "**"
+from mqctl.topics import ONE_LEVEL, SUBTREE
 
 
 class Route:
@@ -96,7 +94,7 @@ class Router:
 
     def _find(self, name: str) -> Route:
         levels = self._levels(name)
-        if ONE in levels or SUBTREE in levels:
+        if ONE_LEVEL in levels or SUBTREE in levels:
             raise AddressRefused(f"a wildcard cannot be published to: {name!r}")
         found: set[Subscriber] = set()
         _collect(self._root, levels, 0, found)
@@ -133,7 +131,7 @@ class Router:
 
     def _forget(self, name: str) -> None:
         """A pattern may be part of any route, a plain name only of its own."""
-        if ONE in name:
+        if ONE_LEVEL in name:
             self._cache.clear()
         else:
             self._cache.pop(name, None)
@@ -144,7 +142,7 @@ def _collect(node: _Node, levels: list[str], depth: int, found: set[Subscriber])
     if depth == len(levels):
         found |= node.here
         return
-    for level in (levels[depth], ONE):
+    for level in (levels[depth], ONE_LEVEL):
         child = node.children.get(level)
         if child is not None:
             _collect(child, levels, depth + 1, found)
