@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mqctl.errors import UsageError
 from mqctl.protocols.stomp.frame import Frame, FrameError
 from mqctl.protocols.stomp.parser import FrameParser
-from mqctl.protocols.stomp.spec import ESCAPES, OPENING, Header, Version
+from mqctl.protocols.stomp.spec import ESCAPES, OPENING, Command, Header, Version
 
 __all__ = ["Frame", "FrameError", "FrameParser", "encode", "header_line", "message", "message_head"]
 
@@ -33,9 +33,11 @@ def encode(
     Raises:
         UsageError: A header that this version cannot carry, or a NUL in a body sent without its length.
     """
-    escapes = Version.V1_0 if command in OPENING else version
     lines = [command]
-    lines += [_line(name, value, escapes) for name, value in headers.items()]
+    if command in OPENING:
+        lines += [_opening_line(name, value) for name, value in headers.items()]
+    else:
+        lines += [_line(name, value, version) for name, value in headers.items()]
     if Header.CONTENT_LENGTH not in headers and body:
         if with_length:
             lines.append(f"{Header.CONTENT_LENGTH}:{len(body)}")
@@ -55,7 +57,7 @@ def header_line(name: str, value: str, version: Version) -> bytes:
 
 
 def message_head(
-    destination: str, message_id: str, headers: Mapping[str, str], body_size: int, version: Version
+    destination: str, message_id: str, headers: Iterable[tuple[str, str]], body_size: int, version: Version
 ) -> bytes:
     """The part of a MESSAGE that all its subscribers share; `message` completes it.
 
@@ -63,12 +65,12 @@ def message_head(
     not decide what a publisher may send.
     """
     lines = [
-        "MESSAGE",
+        Command.MESSAGE,
         _line(Header.DESTINATION, destination, version),
         _line(Header.MESSAGE_ID, message_id, version),
         f"{Header.CONTENT_LENGTH}:{body_size}",
     ]
-    for name, value in headers.items():
+    for name, value in headers:
         try:
             lines.append(_line(name, value, version))
         except UsageError:
@@ -97,6 +99,13 @@ def message(
     return b"".join((head, subscription, b"ack:", ack, b"\n", mark, b"\n", body, b"\0"))
 
 
+def _opening_line(name: str, value: str) -> str:
+    """CONNECT and CONNECTED are not escaped, and a carriage return may be part of their line ends."""
+    if "\r" in name + value:
+        raise UsageError(f"CONNECT cannot carry the header {name[:32]!r}")
+    return _line(name, value, Version.V1_0)
+
+
 def _line(name: str, value: str, version: Version) -> str:
     line = f"{name}:{value}"
     if len(_SPECIAL.findall(line)) == 1:
@@ -111,9 +120,8 @@ def _escaped(name: str, value: str, version: Version) -> str:
         UsageError: What the version does not escape would end the line, the name or the frame.
     """
     if version is Version.V1_0:
-        # The first colon divides, so that those of a value need no escape. A carriage return is data in 1.0, but a
-        # reader of CONNECT that allows for 1.2 takes it for part of the line end.
-        bad = ":" in name or "\n" in name + value or "\r" in name + value
+        # The first colon divides, so that those of a value need no escape.
+        bad = ":" in name or "\n" in name + value
     else:
         table = _TRANSLATION[version]
         name, value = name.translate(table), value.translate(table)

@@ -90,6 +90,26 @@ ORDINARY: Final = frozenset(
 )
 """Every other frame."""
 
+PREFETCH_HEADERS: Final = ("prefetch-count", "activemq.prefetchSize")
+"""What a subscriber names its prefetch with, in messages: at RabbitMQ, at ActiveMQ."""
+
+DURABLE_HEADERS: Final = ("activemq.subscriptionName", "durable-subscription-name")
+"""What a durable subscription is named with: at ActiveMQ, at Artemis."""
+
+NOT_FORWARDED: Final = frozenset(
+    {
+        Header.ACK,
+        Header.CONTENT_LENGTH,
+        Header.DESTINATION,
+        Header.MESSAGE_ID,
+        Header.RECEIPT,
+        Header.REDELIVERED,
+        Header.SUBSCRIPTION,
+        Header.TRANSACTION,
+    }
+)
+"""Headers of SEND that are between the sender and the server; on a MESSAGE they would be read as the server's."""
+
 ESCAPES: Final[Mapping[Version, Mapping[str, str]]] = {
     Version.V1_0: {},
     Version.V1_1: {"\\": "\\\\", "\n": "\\n", ":": "\\c"},
@@ -121,7 +141,7 @@ class Limits:
     subscriptions: int = 1000
     transactions: int = 100
     transaction_bytes: int = 64 * 1024 * 1024
-    """Bodies held in all open transactions of a connection together."""
+    """Held in all open transactions of a connection together."""
     connect_timeout_s: float = 10.0
     frame_timeout_s: float = 30.0
     """How long a frame may stay unfinished."""
