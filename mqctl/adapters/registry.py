@@ -1,0 +1,75 @@
+"""Which transport serves a URL's scheme: a built-in table, then entry points. Only what is asked for is imported."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import cast
+
+from mqctl.adapters.base import Adapter
+from mqctl.errors import ConfigError, PluginError
+
+GROUP = "mqctl.adapters.v1"
+"""Entry points of this group are transports: the name is the scheme, the object is called without arguments."""
+
+BUILT_IN = {
+    "stomp": "mqctl.adapters.stomp:StompAdapter",
+    "stomp+ssl": "mqctl.adapters.stomp:StompAdapter",
+    "mem": "mqctl.adapters.memory:MemoryAdapter",
+}
+
+_Factory = Callable[[], Adapter]
+
+
+def schemes() -> tuple[str, ...]:
+    """Every scheme that some transport claims, sorted; nothing is loaded for it."""
+    return tuple(sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+
+
+def adapter_for(scheme: str) -> Adapter:
+    """The transport of a scheme, loaded now.
+
+    Raises:
+        ConfigError: No transport has this scheme.
+        PluginError: It does not load, or two packages claim the scheme.
+    """
+    if scheme in BUILT_IN:
+        return _built_in(scheme)()
+    claims = tuple(entry_points(group=GROUP, name=scheme))
+    if not claims:
+        raise _unknown(scheme)
+    if len(claims) > 1:
+        owners = " and ".join(sorted(map(_owner, claims)))
+        raise PluginError(f"{scheme}:// is claimed by {owners}", hint="uninstall one of them")
+    return _plugin(claims[0])
+
+
+def _built_in(scheme: str) -> _Factory:
+    module, _, attribute = BUILT_IN[scheme].partition(":")
+    try:
+        return cast("_Factory", getattr(import_module(module), attribute))
+    except ImportError as error:
+        raise PluginError(f"the transport of {scheme}:// does not load: {error}", hint="reinstall mqctl") from error
+
+
+def _plugin(point: EntryPoint) -> Adapter:
+    try:  # whatever a plugin raises while it loads is its failure, not ours
+        return cast("_Factory", point.load())()
+    except Exception as error:
+        raise PluginError(
+            f"the transport of {point.name}:// does not load: {type(error).__name__}: {error}",
+            hint=f"it comes from {_owner(point)}; update or uninstall that package",
+        ) from error
+
+
+def _owner(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _unknown(scheme: str) -> ConfigError:
+    known = schemes()
+    near = difflib.get_close_matches(scheme, known, n=1)
+    hint = f"did you mean {near[0]}://?" if near else "schemes: " + ", ".join(known)
+    return ConfigError(f"no transport for {scheme}://", hint=hint)

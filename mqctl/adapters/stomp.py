@@ -1,0 +1,151 @@
+"""The STOMP transport, over TCP and TLS, to ActiveMQ Classic and Artemis, Amazon MQ, RabbitMQ and mqctl's own hub."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import ClassVar, Final
+
+from mqctl.adapters import tls
+from mqctl.adapters.base import AdapterInfo, Connection, EventSink
+from mqctl.adapters.heartbeat import agree
+from mqctl.adapters.stomp_connection import StompConnection
+from mqctl.adapters.stomp_events import error_text
+from mqctl.adapters.stomp_transport import Transport
+from mqctl.adapters.stream import dial
+from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
+from mqctl.model import AckMode, Confirmation, Connected
+from mqctl.protocols.stomp.codec import Frame, FrameError, encode
+from mqctl.protocols.stomp.dialects import dialect_of
+from mqctl.protocols.stomp.spec import ALL_VERSIONS, Command, Header, Version
+from mqctl.target import Endpoint, Target
+
+TLS_SCHEME: Final = "stomp+ssl"
+
+_TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
+_TLS_HINT: Final = "use the scheme stomp+ssl"
+_SILENCE_HINT: Final = f"a port that speaks TLS may answer like that: {_TLS_HINT}"
+
+
+class StompAdapter:
+    """See `mqctl.adapters.base.Adapter`. What one broker cannot do is refused when it is asked for."""
+
+    info: ClassVar[AdapterInfo] = AdapterInfo(
+        name="stomp",
+        schemes=frozenset({"stomp", TLS_SCHEME}),
+        ack_modes=frozenset(AckMode),
+        confirmation=Confirmation.BROKER,
+        features=frozenset(
+            {"headers", "wildcards", "selector", "durable", "prefetch", "nack", "persistent", "expires", "priority"}
+        ),
+    )
+
+    def connect(self, target: Target, *, sink: EventSink) -> Connection:
+        """See `Adapter.connect`. Endpoints that do not answer leave their share of the time to the others."""
+        deadline = time.monotonic() + target.connect_timeout_s
+        context = tls.context(target.tls) if target.scheme == TLS_SCHEME else None
+        failures: list[ConnectError] = []
+        for index, endpoint in enumerate(target.endpoints):
+            now = time.monotonic()
+            until = now + (deadline - now) / (len(target.endpoints) - index)
+            try:
+                return _connect(target, endpoint, context, until, sink)
+            except ConnectError as error:
+                failures.append(error)
+        raise _summed_up(failures)
+
+
+def _summed_up(failures: list[ConnectError]) -> ConnectError:
+    if len(failures) == 1:
+        return failures[0]
+    return ConnectError("no endpoint answers: " + "; ".join(map(str, failures)), hint=failures[0].hint)
+
+
+def _connect(
+    target: Target, endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float, sink: EventSink
+) -> StompConnection:
+    transport = Transport(dial(endpoint, context, deadline), str(endpoint))
+    try:
+        answer = _login(transport, target, endpoint, deadline)
+        beat = agree(target.heart_beat_s, answer.headers.get(Header.HEART_BEAT))
+        greeting = _greeting(answer, target, endpoint)
+        return StompConnection(transport, greeting, sink, beat=beat, client_id=target.client_id)
+    except BaseException:
+        transport.kill("refused")
+        transport.join(0.0)
+        raise
+
+
+def _login(transport: Transport, target: Target, endpoint: Endpoint, deadline: float) -> Frame:
+    """CONNECT, and the CONNECTED that answers it."""
+    try:
+        with transport.until(deadline):
+            transport.send(encode(Command.CONNECT, _connect_headers(target), version=Version.V1_0))
+        answer = transport.first_frame(deadline)
+    except FrameError as error:
+        raise _no_stomp(endpoint, transport.first_bytes, error) from error
+    except (OSError, EOFError) as error:
+        raise _no_answer(endpoint, error, target.scheme) from error
+    match answer.command:
+        case Command.CONNECTED:
+            return answer
+        case Command.ERROR:
+            raise RefusedError(f"{endpoint} refused the connection: {error_text(answer)}", hint=_login_hint(target))
+        case _:
+            raise ProtocolError(f"{endpoint} answered CONNECT with {answer.command}")
+
+
+def _connect_headers(target: Target) -> dict[str, str]:
+    beat_ms = round(target.heart_beat_s * 1000)
+    headers = {
+        Header.ACCEPT_VERSION: ALL_VERSIONS,
+        # RabbitMQ reads it as the virtual host; without it, stomp.py would send the network's name of the host.
+        Header.HOST: target.vhost or "/",
+        Header.HEART_BEAT: f"{beat_ms},{beat_ms}",
+    }
+    if target.user is not None:
+        headers[Header.LOGIN] = target.user
+    if target.password is not None:
+        headers[Header.PASSCODE] = target.password.reveal()
+    if target.client_id is not None:
+        headers[Header.CLIENT_ID] = target.client_id
+    return headers
+
+
+def _greeting(answer: Frame, target: Target, endpoint: Endpoint) -> Connected:
+    server = answer.headers.get(Header.SERVER)
+    return Connected(
+        at_ns=time.monotonic_ns(),
+        peer=str(endpoint),
+        server=server,
+        dialect=target.dialect or dialect_of(server),
+        detail=answer.headers,
+    )
+
+
+def _login_hint(target: Target) -> str | None:
+    if target.password is not None and "\\" in target.password.reveal():
+        return "ActiveMQ Classic reads a backslash in a password as an escape; one without it avoids that"
+    if target.user is None:
+        return "no user was given"
+    return None
+
+
+def _no_stomp(endpoint: Endpoint, first: bytes, error: FrameError) -> MqctlError:
+    if first.startswith(_TLS_RECORDS):
+        return TlsError(f"{endpoint} speaks TLS, and this was a plain connection", hint=_TLS_HINT)
+    if first.startswith(b"HTTP/"):
+        return ProtocolError(f"{endpoint} speaks HTTP, not STOMP", hint="name the broker's STOMP port, often 61613")
+    shown = first[:24].decode("ascii", "backslashreplace")
+    return ProtocolError(f"{endpoint} does not speak STOMP: it says {shown!r} ({error})")
+
+
+def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> ConnectError:
+    hint = None if scheme == TLS_SCHEME else _SILENCE_HINT
+    match error:
+        case ssl.SSLError():
+            return TlsError(f"{endpoint} ended the connection: {tls.closing_words(error)}")
+        case TimeoutError():
+            return ConnectError(f"{endpoint} accepted the connection but did not answer in time", hint=hint)
+        case _:
+            return ConnectError(f"{endpoint} accepted the connection and hung up without an answer", hint=hint)

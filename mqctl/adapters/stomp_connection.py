@@ -1,0 +1,338 @@
+"""A live STOMP connection."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from itertools import count
+from types import TracebackType
+from typing import Final, Self
+
+from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.pending import Receipts, Settled
+from mqctl.adapters.stomp_events import FrameReader, Unacknowledged
+from mqctl.adapters.stomp_transport import Transport, protocol
+from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
+from mqctl.model import (
+    AckMode,
+    AckToken,
+    Confirmation,
+    Confirmed,
+    Connected,
+    ConnectionEvent,
+    Dialect,
+    Disconnected,
+    Outgoing,
+    Rejected,
+    SubscriptionId,
+    Unknown,
+    UnknownCause,
+)
+from mqctl.protocols.stomp.dialects import (
+    READINGS,
+    Durable,
+    Wish,
+    forget_headers,
+    refuse_ack_modes,
+    send_headers,
+    subscribe_headers,
+)
+from mqctl.protocols.stomp.frame import Frame
+from mqctl.protocols.stomp.spec import Command, Header, Version
+from mqctl.topics import to_stomp
+
+RESERVED_ON_SEND: Final = frozenset({Header.DESTINATION, Header.RECEIPT, Header.TRANSACTION, Header.CONTENT_LENGTH})
+RESERVED_ON_SUBSCRIBE: Final = frozenset({Header.DESTINATION, Header.RECEIPT, Header.ID, Header.ACK})
+"""Headers that a user cannot set, because the protocol's course depends on them."""
+
+_JOIN_AT_LEAST_S: Final = 0.5
+_ACK_WORDS: Final = {AckMode.AUTO: "auto", AckMode.CLIENT: "client", AckMode.INDIVIDUAL: "client-individual"}
+
+
+class StompConnection:
+    """See `mqctl.adapters.base.Connection`, which this implements.
+
+    Args:
+        transport: Past CONNECTED.
+        greeting: The first event.
+        sink: Takes the events, called from the transport's reading thread.
+        beat: The heart-beats agreed on.
+        client_id: Announced in CONNECT.
+    """
+
+    def __init__(
+        self, transport: Transport, greeting: Connected, sink: EventSink, *, beat: HeartBeat, client_id: str | None
+    ) -> None:
+        self.greeting = greeting
+        self._dialect = greeting.dialect
+        self._client_id = client_id
+        self._transport = transport
+        self._protocol = protocol(transport)
+        self._sink = sink
+        self._receipts = Receipts()
+        self._unacknowledged = Unacknowledged()
+        self._frames = FrameReader(self._names, transport.version, self._unacknowledged)
+        self._durables: dict[SubscriptionId, str] = {}
+        self._subscription_numbers = count(1)
+        self._closing = threading.Lock()
+        self._close_begun = False
+        self._closed = threading.Event()
+        self._muted = False
+        transport.run(beat, self)
+
+    @property
+    def _names(self) -> Dialect:
+        """Whose topic names are used; a broker that does not say who it is gets the plainest ones."""
+        return self._dialect or Dialect.HUB
+
+    def on_open(self) -> None:
+        """The reading thread runs."""
+        self._emit([self.greeting])
+
+    def on_frames(self, frames: list[Frame], now_ns: int) -> None:
+        """Frames came; called from the reading thread."""
+        events, verdicts = self._frames.read(frames, now_ns, self._receipts)
+        if verdicts:
+            self._receipts.settle(verdicts)
+        if events:
+            self._emit(events)
+
+    def on_closed(self, reason: str) -> None:
+        """Nothing more comes; called last from the reading thread."""
+        if self._frames.complaint is not None:
+            reason = f"{reason} after complaining: {self._frames.complaint}"
+        expected = self._close_begun
+        reason = "closed" if expected else reason
+        self._receipts.lose(reason)
+        self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
+
+    def _emit(self, events: list[ConnectionEvent]) -> None:
+        if self._muted:
+            return
+        try:
+            self._sink(events)
+        except Exception as error:  # noqa: BLE001 - a sink that raises must not end the thread in silence
+            self._transport.kill(f"the receiver of events failed: {error!r}")
+
+    def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
+        """See `Connection.submit`."""
+        self._refuse_in_sink()
+        destination = to_stomp(message.topic, self._names)
+        _refuse_reserved(message.headers, RESERVED_ON_SEND)
+        headers = send_headers(self._dialect, message, destination, now_ms=time.time_ns() // 1_000_000)
+        if not _travels_as_text(message):
+            headers[Header.CONTENT_LENGTH] = str(len(message.payload))
+        if self._receipts.lost is not None:
+            return Settled(self._receipts.lost)
+        if confirmation is Confirmation.BROKER:
+            return self._submit_confirmed(destination, message.payload, headers)
+        try:
+            self._protocol.send(destination, message.payload, headers=headers)
+        except OSError as error:
+            return Settled(Unknown(self._broke(error), UnknownCause.LOST))
+        return Settled(Confirmed(confirmation))
+
+    def _submit_confirmed(self, destination: str, payload: bytes, headers: dict[str, str]) -> PendingPublish:
+        pending = self._receipts.open()
+        headers[Header.RECEIPT] = pending.receipt
+        try:
+            self._protocol.send(destination, payload, headers=headers)
+        except UsageError:
+            self._receipts.forget(pending)
+            raise
+        except OSError as error:
+            # The reading thread ends now, and with it this request.
+            self._broke(error)
+        return pending
+
+    def _broke(self, error: OSError) -> str:
+        reason = f"the connection broke: {error.strerror or error}"
+        self._transport.kill(reason)
+        return reason
+
+    def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:
+        """See `Connection.subscribe`."""
+        self._refuse_in_sink()
+        destination = to_stomp(spec.topic, self._names, subscribing=True)
+        headers = self._subscribe_headers(spec, destination)
+        subscription = self._new_id(spec)
+        self._unacknowledged.begin(subscription, spec.ack_mode)
+        try:
+            self._ask(
+                f"subscribe to {destination}",
+                lambda receipt: self._protocol.subscribe(
+                    destination, id=subscription, ack=_ACK_WORDS[spec.ack_mode], headers=headers | receipt
+                ),
+                timeout_s,
+            )
+        except BaseException:
+            self._unacknowledged.end(subscription)
+            raise
+        if spec.durable is not None:
+            self._durables[subscription] = spec.durable
+        return subscription
+
+    def _subscribe_headers(self, spec: SubscribeSpec, destination: str) -> dict[str, str]:
+        if spec.ack_mode is AckMode.INDIVIDUAL and self._transport.version is Version.V1_0:
+            raise UnsupportedError("STOMP 1.0, which this broker speaks, has no acknowledgement of single messages")
+        refuse_ack_modes(self._dialect, spec.ack_mode, self._unacknowledged.modes())
+        _refuse_reserved(spec.headers, RESERVED_ON_SUBSCRIBE)
+        wish = Wish(
+            topic=spec.topic,
+            destination=destination,
+            ack_mode=spec.ack_mode,
+            prefetch=spec.prefetch,
+            selector=spec.selector,
+            durable=spec.durable,
+            client_id=self._client_id,
+        )
+        return subscribe_headers(self._dialect, wish) | dict(spec.headers)
+
+    def _new_id(self, spec: SubscribeSpec) -> SubscriptionId:
+        if spec.durable is None or READINGS[self._dialect].durable is not Durable.SUBSCRIPTION_ID:
+            return SubscriptionId(str(next(self._subscription_numbers)))
+        if spec.durable in self._unacknowledged:
+            raise UsageError(f"this connection already has the durable subscription {spec.durable!r}")
+        return SubscriptionId(spec.durable)
+
+    def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:
+        """See `Connection.unsubscribe`."""
+        self._refuse_in_sink()
+        if subscription not in self._unacknowledged:
+            raise UsageError(f"no such subscription: {subscription!r}")
+        durable = self._durables.get(subscription)
+        if forget and durable is None:
+            raise UsageError("only a durable subscription can be forgotten")
+        deadline = time.monotonic() + timeout_s
+        if forget and durable is not None:
+            if READINGS[self._dialect].forget_alone:
+                self._unsubscribe(subscription, {}, deadline)
+            self._unsubscribe(subscription, forget_headers(self._dialect, durable), deadline)
+        else:
+            self._unsubscribe(subscription, {}, deadline)
+        self._unacknowledged.end(subscription)
+        self._durables.pop(subscription, None)
+
+    def _unsubscribe(self, subscription: SubscriptionId, headers: dict[str, str], deadline: float) -> None:
+        self._ask(
+            "unsubscribe",
+            lambda receipt: self._protocol.unsubscribe(id=subscription, headers=headers | receipt),
+            deadline - time.monotonic(),
+        )
+
+    def _ask(self, what: str, send: Callable[[dict[str, str]], None], timeout_s: float) -> None:
+        """Send a frame that asks for a receipt, and wait for it."""
+        complaints = self._frames.complaints
+        pending = self._receipts.open()
+        try:
+            with self._transport.until(time.monotonic() + timeout_s):
+                send({Header.RECEIPT: pending.receipt})
+        except TimeoutError:
+            self._transport.kill("the broker stopped reading")
+        except OSError as error:
+            self._broke(error)
+        except UsageError:
+            self._receipts.forget(pending)
+            raise
+        match pending.outcome(timeout_s):
+            case Confirmed():
+                return
+            case Rejected(reason):
+                raise RefusedError(f"the broker refused to {what}: {reason}")
+            case Unknown() if self._frames.complaints > complaints:
+                # An error that names no request, and no answer to this one: they belong together.
+                self._receipts.forget(pending)
+                raise RefusedError(f"the broker refused to {what}: {self._frames.complaint}")
+            case Unknown(_, UnknownCause.TIMEOUT):
+                self._receipts.forget(pending)
+                raise OperationTimeout(f"the broker did not confirm within {timeout_s:g} s: {what}")
+            case Unknown(reason, UnknownCause.LOST):
+                raise ConnectionLost(f"the connection was lost before the broker confirmed: {what} ({reason})")
+
+    def ack(self, token: AckToken) -> None:
+        """See `Connection.ack`."""
+        self._acknowledge("ack", token, cumulative=True)
+
+    def nack(self, token: AckToken) -> None:
+        """See `Connection.nack`."""
+        if self._transport.version is Version.V1_0:
+            raise UnsupportedError("STOMP 1.0, which this broker speaks, has no negative acknowledgement")
+        self._acknowledge("nack", token, cumulative=READINGS[self._dialect].nack_cumulative)
+
+    def _acknowledge(self, verb: str, token: AckToken, *, cumulative: bool) -> None:
+        self._refuse_in_sink()
+        wire_id = self._unacknowledged.use(token, cumulative=cumulative)
+        # Only STOMP 1.1 names the subscription; in 1.2 the id alone is unique (STOMP 1.2, ACK).
+        which = (wire_id, token.subscription) if self._transport.version is Version.V1_1 else (wire_id,)
+        try:
+            getattr(self._protocol, verb)(*which)
+        except OSError as error:
+            raise ConnectionLost(self._broke(error)) from error
+
+    def stats(self) -> ConnectionStats:
+        """See `Connection.stats`."""
+        return ConnectionStats(
+            messages_in=self._frames.messages,
+            messages_out=self._transport.messages_out,
+            bytes_in=self._transport.bytes_in,
+            bytes_out=self._transport.bytes_out,
+        )
+
+    def close(self, *, timeout_s: float = 5.0) -> None:
+        """See `Connection.close`."""
+        deadline = time.monotonic() + timeout_s
+        with self._closing:
+            first, self._close_begun = not self._close_begun, True
+        if not first:
+            self._closed.wait(timeout_s)
+            return
+        if not self._transport.is_reader():
+            self._say_goodbye(deadline)
+        self._transport.kill("closed")
+        self._muted = not self._transport.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
+        self._closed.set()
+
+    def _say_goodbye(self, deadline: float) -> None:
+        """DISCONNECT with a receipt: when it comes, the broker has processed all before (STOMP 1.2, DISCONNECT)."""
+        self._receipts.wait_until_empty(deadline - time.monotonic())
+        pending = self._receipts.open()
+        with contextlib.suppress(OSError), self._transport.until(deadline):
+            self._protocol.send_frame(Command.DISCONNECT, {Header.RECEIPT: pending.receipt})
+            pending.outcome(deadline - time.monotonic())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _refuse_in_sink(self) -> None:
+        if self._transport.is_reader():
+            raise UsageError("the receiver of events must not call back into the connection")
+
+
+def _refuse_reserved(headers: Mapping[str, str], reserved: Collection[str]) -> None:
+    for name in headers:
+        if name in reserved:
+            raise UsageError(f"the header {name!r} belongs to the protocol and cannot be set")
+
+
+def _travels_as_text(message: Outgoing) -> bool:
+    """Whether to leave out `content-length`, by which JMS brokers tell text from bytes. A NUL always needs it."""
+    payload = message.payload
+    if message.as_text is False or b"\0" in payload:
+        return False
+    if payload.isascii():
+        return True
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        if message.as_text:
+            raise UsageError("the payload is not UTF-8, so it cannot be sent as text") from None
+        return False
+    return True

@@ -1,0 +1,334 @@
+"""A TCP or TLS connection that one thread reads while others write, each write with a deadline of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from mqctl.adapters import tls
+from mqctl.errors import ConnectError, TlsError
+from mqctl.target import Endpoint
+
+READ_BYTES = 256 * 1024
+"""Most bytes taken from the kernel at once."""
+
+_ENCRYPT_BYTES = 256 * 1024
+"""Most bytes encrypted before they are sent, so that a read waits for the cipher only shortly."""
+
+_REFUSED_HINT = (
+    "is the broker running, and STOMP switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by itself; "
+    "the standby of an Amazon MQ pair refuses too: name both endpoints"
+)
+
+
+class Stream(Protocol):
+    """Bytes both ways. `read` is called by one thread only; `write` and `abort` by any."""
+
+    def read(self) -> bytes:
+        """Wait for bytes; empty at the end of the stream.
+
+        Raises:
+            OSError: The connection broke, or the time set by `read_timeout` is over (TimeoutError).
+        """
+        ...
+
+    def read_timeout(self, seconds: float | None) -> None:
+        """How long `read` waits from now on; None is for ever."""
+        ...
+
+    def write(self, data: bytes, deadline: float | None = None) -> None:
+        """Write all of it, or fail; what was begun at `deadline` (time.monotonic) leaves the stream unusable.
+
+        Raises:
+            OSError: The connection broke, or the deadline passed (TimeoutError).
+        """
+        ...
+
+    def poke(self, data: bytes) -> bool:
+        """Write a few bytes if that takes no waiting, and tell whether it did not.
+
+        Raises:
+            OSError: The connection broke.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Break the connection now: every `read` and `write` under way ends. May be called again."""
+        ...
+
+    def close(self) -> None:
+        """Free the descriptor, after `abort` and when nobody reads any more."""
+        ...
+
+
+class _PlainStream:
+    """TCP as it is."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._sending = threading.Lock()
+        sock.setblocking(False)
+        self._readable = select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._read_timeout_ms: float | None = None
+
+    def read_timeout(self, seconds: float | None) -> None:
+        self._read_timeout_ms = None if seconds is None else max(0.0, seconds) * 1000
+
+    def read(self) -> bytes:
+        while True:
+            try:
+                return self._socket.recv(READ_BYTES)
+            except BlockingIOError:
+                if not self._readable.poll(self._read_timeout_ms):
+                    raise TimeoutError("nothing to read") from None
+
+    def write(self, data: bytes, deadline: float | None = None) -> None:
+        with _held(self._sending, deadline):
+            _send_all(self._socket, data, deadline)
+
+    def poke(self, data: bytes) -> bool:
+        return _poke(self._sending, self._socket, lambda: _send_all(self._socket, data, None))
+
+    def abort(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        # A write under way keeps the descriptor, which the system would hand to somebody else.
+        with self._sending:
+            self._socket.close()
+
+
+class _TlsStream:
+    """TLS over a plain stream's socket.
+
+    OpenSSL's objects are not made for two threads, and a read holds one while it waits. So the cipher works on memory
+    under a lock that nobody holds while waiting for the network, and the socket itself is read without it. What a read
+    makes TLS want to say (a KeyUpdate's answer) leaves ahead of the next write, which is when it is due.
+    """
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
+        self._plain = _PlainStream(sock)
+        self._socket = sock
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._cipher = threading.Lock()
+        self._sending = threading.Lock()
+
+    def handshake(self, deadline: float) -> None:
+        """Agree on keys and check the certificate.
+
+        Raises:
+            OSError: It failed (ssl.SSLError), broke, or was not done by the deadline.
+        """
+        while True:
+            try:
+                self._object.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush(deadline)
+                self._plain.read_timeout(deadline - time.monotonic())
+                self._feed(self._plain.read())
+            except ssl.SSLError:
+                # The alert tells the peer why we hang up.
+                with contextlib.suppress(OSError):
+                    self._flush(deadline)
+                raise
+            else:
+                break
+        self._flush(deadline)
+        self._plain.read_timeout(None)
+
+    def read_timeout(self, seconds: float | None) -> None:
+        self._plain.read_timeout(seconds)
+
+    def read(self) -> bytes:
+        while True:
+            with self._cipher:
+                clear = self._decrypted()
+            if clear is not None:
+                return clear
+            received = self._plain.read()
+            with self._cipher:
+                self._feed(received)
+
+    def _feed(self, received: bytes) -> None:
+        if received:
+            self._incoming.write(received)
+        else:
+            self._incoming.write_eof()
+
+    def _decrypted(self) -> bytes | None:
+        """All that can be decrypted now; empty at the end, None when more is needed."""
+        parts: list[bytes] = []
+        try:
+            while part := self._object.read(READ_BYTES):
+                parts.append(part)
+        except ssl.SSLWantReadError:
+            return b"".join(parts) or None
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            pass
+        return b"".join(parts)
+
+    def write(self, data: bytes, deadline: float | None = None) -> None:
+        with _held(self._sending, deadline):
+            self._encrypt_and_send(data, deadline)
+
+    def _encrypt_and_send(self, data: bytes, deadline: float | None) -> None:
+        view = memoryview(data)
+        while view:
+            with self._cipher:
+                done = self._object.write(view[:_ENCRYPT_BYTES])
+                encrypted = self._outgoing.read()
+            _send_all(self._socket, encrypted, deadline)
+            view = view[done:]
+
+    def poke(self, data: bytes) -> bool:
+        return _poke(self._sending, self._socket, lambda: self._encrypt_and_send(data, None))
+
+    def _flush(self, deadline: float) -> None:
+        if encrypted := self._outgoing.read():
+            _send_all(self._socket, encrypted, deadline)
+
+    def abort(self) -> None:
+        self._plain.abort()
+
+    def close(self) -> None:
+        with self._sending:
+            self._plain.close()
+
+
+def dial(endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float) -> Stream:
+    """Connect, and with a `context` agree on TLS; there is no falling back to plain.
+
+    Args:
+        endpoint: Where to.
+        context: How the peer's certificate is checked; None is plain TCP.
+        deadline: On the clock of time.monotonic, for all of it.
+
+    Raises:
+        ConnectError: Nobody answers there.
+        TlsError: The peer does not speak TLS, or its certificate is not trusted.
+    """
+    sock = _connected(endpoint, deadline)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is None:
+            return _PlainStream(sock)
+        stream = _TlsStream(sock, context, endpoint.host)
+        stream.handshake(deadline)
+    except TimeoutError:
+        sock.close()
+        raise TlsError(
+            f"{endpoint} accepted the connection but did not answer in TLS",
+            hint="for a plain port use the scheme without +ssl",
+        ) from None
+    except OSError as error:
+        sock.close()
+        raise tls.handshake_error(endpoint, error) from error
+    return stream
+
+
+def _connected(endpoint: Endpoint, deadline: float) -> socket.socket:
+    addresses = _resolved(endpoint, deadline)
+    failure: OSError = OSError("no address")
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        # One dead address must not use up the time of the others.
+        sock.settimeout(max(0.001, (deadline - time.monotonic()) / (len(addresses) - index)))
+        try:
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise _connect_error(endpoint, failure) from failure
+
+
+def _connect_error(endpoint: Endpoint, error: OSError) -> ConnectError:
+    match error:
+        case ConnectionRefusedError():
+            return ConnectError(f"nobody listens at {endpoint}: connection refused", hint=_REFUSED_HINT)
+        case TimeoutError():
+            return ConnectError(
+                f"{endpoint} did not answer in time",
+                hint="check host, port and firewall; a broker at Amazon MQ must be public or in your VPC",
+            )
+        case _:
+            return ConnectError(f"cannot connect to {endpoint}: {error.strerror or error}")
+
+
+_Addresses = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]
+
+
+def _resolved(endpoint: Endpoint, deadline: float) -> _Addresses:
+    """The addresses of a host. The system's resolver knows no deadline, so it is left behind when it takes too long."""
+    answers: queue.SimpleQueue[_Addresses | OSError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            answers.put(socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))  # type: ignore[arg-type]  # typeshed unites IPv4 and IPv6
+        except (OSError, UnicodeError) as error:
+            answers.put(error if isinstance(error, OSError) else OSError(str(error)))
+
+    threading.Thread(target=resolve, name=f"mqctl.resolve.{endpoint.host}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(0.001, deadline - time.monotonic()))
+    except queue.Empty:
+        raise ConnectError(f"looking up the host {endpoint.host!r} took too long") from None
+    if isinstance(answer, OSError):
+        raise ConnectError(f"no such host: {endpoint.host!r} ({answer.strerror or answer})") from answer
+    return answer
+
+
+@contextlib.contextmanager
+def _held(lock: threading.Lock, deadline: float | None) -> Iterator[None]:
+    if not lock.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+        raise TimeoutError("another write is stuck")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _poke(sending: threading.Lock, sock: socket.socket, write: Callable[[], None]) -> bool:
+    """Run `write`, of a few bytes, if nobody else is writing and the kernel has room."""
+    if not sending.acquire(blocking=False):
+        return False
+    try:
+        writable = select.poll()
+        if sock.fileno() < 0:
+            return False
+        writable.register(sock, select.POLLOUT)
+        if not writable.poll(0):
+            return False
+        write()
+    finally:
+        sending.release()
+    return True
+
+
+def _send_all(sock: socket.socket, data: bytes, deadline: float | None) -> None:
+    try:
+        sent = sock.send(data)
+    except BlockingIOError:
+        sent = 0
+    if sent == len(data):
+        return
+    writable = select.poll()
+    writable.register(sock, select.POLLOUT)
+    view = memoryview(data)[sent:]
+    while view:
+        if not writable.poll(None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError("the peer does not read")
+        with contextlib.suppress(BlockingIOError):
+            view = view[sock.send(view) :]

@@ -1,0 +1,310 @@
+"""How each broker reads STOMP where the specification leaves it open: header names, durability, expiry, NACK.
+
+The table is the one home of these facts. What a broker cannot do is refused here, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from mqctl.errors import UnsupportedError
+from mqctl.model import AckMode, Dialect, Outgoing, Topic
+from mqctl.topics import ONE_LEVEL, STOMP_QUEUE_PREFIX, STOMP_TOPIC_PREFIX, SUBTREE, is_wildcard
+
+
+class Prefetch(enum.Enum):
+    """What a broker counts when it limits the messages on their way to a subscriber."""
+
+    NONE = "it has no such limit"
+    MESSAGES = "messages"
+    BYTES = "bytes"
+
+
+class Expiry(enum.Enum):
+    """How a broker wants the end of a message's life told."""
+
+    NONE = "not at all"
+    EPOCH_MS = "the absolute time, in milliseconds since 1970"
+    RELATIVE_MS = "milliseconds from now"
+
+
+class Durable(enum.Enum):
+    """What names a subscription that outlives its connection."""
+
+    NONE = "there is none"
+    CLIENT_AND_NAME = "the connection's client id and a header"
+    SUBSCRIPTION_ID = "the subscription's id and its destination"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One broker's reading of STOMP.
+
+    `forget` are the headers that make UNSUBSCRIBE delete a durable subscription, `{name}` being its name;
+    `forget_alone` is set where it must be inactive first, so that a plain UNSUBSCRIBE goes ahead.
+    """
+
+    broker: str
+    nack: str
+    prefetch: Prefetch = Prefetch.NONE
+    prefetch_header: str = ""
+    unlimited: Mapping[str, str] = field(default_factory=dict)
+    expiry: Expiry = Expiry.NONE
+    expiry_header: str = ""
+    durable: Durable = Durable.NONE
+    durable_headers: Mapping[str, str] = field(default_factory=dict)
+    forget: Mapping[str, str] = field(default_factory=dict)
+    forget_alone: bool = False
+    selector: bool = False
+    wildcards: bool = False
+    wildcard_first: bool = True
+    """Whether a wildcard may be the first level."""
+    intent_send: str = ""
+    intent_subscribe: str = ""
+    cumulative_per_connection: bool = False
+    """Whether a cumulative ACK covers the whole connection instead of one subscription."""
+    nack_cumulative: bool = True
+    """Whether NACK in client mode covers the earlier messages too."""
+    send_forbidden: frozenset[str] = frozenset()
+    """Headers that SEND must not carry."""
+    persistent_is_queue: bool = False
+    """Whether the header `persistent` also says how durable the queue is."""
+
+
+READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
+    {
+        Dialect.CLASSIC: Reading(
+            broker="ActiveMQ Classic",
+            nack="moves the message to the dead-letter queue at once; a message that is not persistent is lost",
+            nack_cumulative=False,
+            prefetch=Prefetch.MESSAGES,
+            prefetch_header="activemq.prefetchSize",
+            expiry=Expiry.EPOCH_MS,
+            expiry_header="expires",
+            durable=Durable.CLIENT_AND_NAME,
+            durable_headers={"activemq.subscriptionName": "{name}"},
+            forget={"activemq.subscriptionName": "{name}"},
+            forget_alone=True,
+            selector=True,
+            wildcards=True,
+        ),
+        Dialect.ARTEMIS: Reading(
+            broker="ActiveMQ Artemis",
+            nack="acknowledges: the message is gone, and in client mode all earlier ones with it",
+            prefetch=Prefetch.BYTES,
+            prefetch_header="consumer-window-size",
+            expiry=Expiry.EPOCH_MS,
+            expiry_header="expires",
+            durable=Durable.CLIENT_AND_NAME,
+            durable_headers={"durable-subscription-name": "{name}"},
+            forget={"durable-subscription-name": "{name}"},
+            selector=True,
+            wildcards=True,
+            # Without prefixes configured at its acceptor, `/topic/` is part of the address and so of its first level.
+            wildcard_first=False,
+            intent_send="destination-type",
+            intent_subscribe="subscription-type",
+        ),
+        Dialect.RABBITMQ: Reading(
+            broker="RabbitMQ",
+            nack="puts the message back into the queue; with the header requeue:false it is dead-lettered or dropped",
+            prefetch=Prefetch.MESSAGES,
+            prefetch_header="prefetch-count",
+            # A limit of one subscription is inherited by the connection's later ones unless they say otherwise.
+            unlimited={"prefetch-count": "0"},
+            expiry=Expiry.RELATIVE_MS,
+            expiry_header="expiration",
+            durable=Durable.SUBSCRIPTION_ID,
+            durable_headers={"durable": "true", "auto-delete": "false"},
+            forget={"durable": "true", "auto-delete": "false"},
+            wildcards=True,
+            cumulative_per_connection=True,
+            send_forbidden=frozenset({"message-id"}),
+            persistent_is_queue=True,
+        ),
+        Dialect.HUB: Reading(
+            broker="the hub",
+            nack="delivers the message again, up to --max-redeliveries times; then it goes to the dead-letter queue",
+            prefetch=Prefetch.MESSAGES,
+            prefetch_header="prefetch-count",
+            expiry=Expiry.EPOCH_MS,
+            expiry_header="expires",
+            durable=Durable.CLIENT_AND_NAME,
+            durable_headers={"activemq.subscriptionName": "{name}"},
+            forget={"activemq.subscriptionName": "{name}"},
+            wildcards=True,
+        ),
+        None: Reading(broker="this broker", nack="is the broker's affair"),
+    }
+)
+"""What each broker does; None is a broker that does not say who it is."""
+
+_SERVERS = (
+    ("ActiveMQ-Artemis", Dialect.ARTEMIS),
+    ("ActiveMQ", Dialect.CLASSIC),
+    ("RabbitMQ", Dialect.RABBITMQ),
+    ("mqctl-hub", Dialect.HUB),
+)
+
+_INTENTS = ((STOMP_QUEUE_PREFIX, "ANYCAST"), (STOMP_TOPIC_PREFIX, "MULTICAST"))
+
+_SAY_DIALECT = "if you know which broker it is, say so with --dialect"
+
+
+def dialect_of(server: str | None) -> Dialect | None:
+    """Which broker greets with this `server` header of CONNECTED; None when it hides or is unknown."""
+    name = (server or "").partition("/")[0].partition(" ")[0]
+    return next((dialect for prefix, dialect in _SERVERS if name == prefix), None)
+
+
+def send_headers(dialect: Dialect | None, message: Outgoing, destination: str, *, now_ms: int) -> dict[str, str]:
+    """The headers of SEND beyond the destination; the user's own win over the broker's names.
+
+    `now_ms` counts from 1970. `persistent:false` is never sent: to RabbitMQ it would mean a queue that is not durable.
+
+    Raises:
+        UnsupportedError: The broker cannot carry this message.
+    """
+    reading = READINGS[dialect]
+    headers = _intent(reading.intent_send, destination)
+    if message.persistent:
+        headers["persistent"] = "true"
+    if message.priority is not None:
+        headers["priority"] = str(message.priority)
+    if message.expires_ms is not None:
+        headers |= _expiry(reading, message.expires_ms, now_ms)
+    if message.content_type is not None:
+        headers["content-type"] = message.content_type
+    _refuse_user_headers(reading, message.headers)
+    return headers | dict(message.headers)
+
+
+def _refuse_user_headers(reading: Reading, headers: Mapping[str, str]) -> None:
+    for name in headers:
+        if name in reading.send_forbidden:
+            raise UnsupportedError(f"{reading.broker} accepts no {name} header on a published message")
+    if reading.persistent_is_queue and headers.get("persistent", "true") != "true":
+        raise UnsupportedError(
+            f"{reading.broker} reads persistent:{headers['persistent']} as a demand on the queue, not on the message",
+            hint="leave the header out: messages are not persistent unless you say --persistent",
+        )
+
+
+def _expiry(reading: Reading, expires_ms: int, now_ms: int) -> dict[str, str]:
+    match reading.expiry:
+        case Expiry.EPOCH_MS:
+            return {reading.expiry_header: str(now_ms + expires_ms)}
+        case Expiry.RELATIVE_MS:
+            return {reading.expiry_header: str(expires_ms)}
+        case Expiry.NONE:
+            raise UnsupportedError(f"no way is known to let a message expire at {reading.broker}", hint=_SAY_DIALECT)
+
+
+def _intent(header: str, destination: str) -> dict[str, str]:
+    """Artemis takes every address for pub/sub unless the frame says which kind is meant."""
+    kind = next((kind for prefix, kind in _INTENTS if destination.startswith(prefix)), None)
+    return {header: kind} if header and kind else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a subscription asks for, as far as brokers differ about it."""
+
+    topic: Topic
+    destination: str
+    ack_mode: AckMode
+    prefetch: int | None
+    selector: str | None
+    durable: str | None
+    client_id: str | None
+
+
+def subscribe_headers(dialect: Dialect | None, wish: Wish) -> dict[str, str]:
+    """The headers of SUBSCRIBE beyond `destination`, `id` and `ack`.
+
+    Raises:
+        UnsupportedError: The broker cannot do it.
+    """
+    reading = READINGS[dialect]
+    _refuse_wildcards(reading, wish.topic)
+    headers = _intent(reading.intent_subscribe, wish.destination) | _prefetch(reading, wish)
+    if wish.selector is not None:
+        if not reading.selector:
+            raise UnsupportedError(f"{reading.broker} has no selectors over STOMP")
+        headers["selector"] = wish.selector
+    if wish.durable is not None:
+        _refuse_durable(reading, wish)
+        headers |= _named(reading.durable_headers, wish.durable)
+    return headers
+
+
+def _refuse_wildcards(reading: Reading, topic: Topic) -> None:
+    if not is_wildcard(topic):
+        return
+    if not reading.wildcards:
+        raise UnsupportedError(f"it is not known how {reading.broker} writes wildcards", hint=_SAY_DIALECT)
+    if not reading.wildcard_first and topic.levels[0] in (ONE_LEVEL, SUBTREE):
+        raise UnsupportedError(
+            f"{reading.broker} has no wildcard in the first level of a topic",
+            hint="name the first level, as in finance.**",
+        )
+
+
+def _prefetch(reading: Reading, wish: Wish) -> dict[str, str]:
+    if wish.prefetch is None:
+        return {} if wish.ack_mode is AckMode.AUTO else dict(reading.unlimited)
+    if wish.prefetch < 1:
+        raise UnsupportedError("a prefetch is at least 1")
+    match reading.prefetch:
+        case Prefetch.MESSAGES:
+            return {reading.prefetch_header: str(wish.prefetch)}
+        case Prefetch.BYTES if wish.prefetch == 1:
+            # A window of zero bytes: the next message comes when the last one is acknowledged.
+            return {reading.prefetch_header: "0"}
+        case Prefetch.BYTES:
+            raise UnsupportedError(
+                f"{reading.broker} counts prefetch in bytes, not messages",
+                hint=f"use --prefetch 1, or the subscription header {reading.prefetch_header}=BYTES",
+            )
+        case Prefetch.NONE:
+            raise UnsupportedError(f"no way is known to limit the prefetch of {reading.broker}", hint=_SAY_DIALECT)
+
+
+def _refuse_durable(reading: Reading, wish: Wish) -> None:
+    if reading.durable is Durable.NONE:
+        raise UnsupportedError(f"no way is known to subscribe durably at {reading.broker}", hint=_SAY_DIALECT)
+    if wish.destination.startswith(STOMP_QUEUE_PREFIX):
+        raise UnsupportedError("a durable subscription is one to a topic; a queue keeps its messages anyway")
+    if reading.durable is Durable.CLIENT_AND_NAME and wish.client_id is None:
+        raise UnsupportedError(
+            f"a durable subscription at {reading.broker} needs a client id", hint="give one with --client-id"
+        )
+
+
+def forget_headers(dialect: Dialect | None, durable: str) -> dict[str, str]:
+    """The headers that make UNSUBSCRIBE delete the durable subscription of that name."""
+    return _named(READINGS[dialect].forget, durable)
+
+
+def refuse_ack_modes(dialect: Dialect | None, wanted: AckMode, present: Collection[AckMode]) -> None:
+    """Refuse a subscription whose cumulative ACK would reach into another's messages, or the reverse.
+
+    Raises:
+        UnsupportedError: The broker acknowledges cumulatively over the whole connection.
+    """
+    if wanted is AckMode.AUTO or not READINGS[dialect].cumulative_per_connection:
+        return
+    others = [mode for mode in present if mode is not AckMode.AUTO]
+    if others and AckMode.CLIENT in (wanted, *others):
+        raise UnsupportedError(
+            f"{READINGS[dialect].broker} lets an acknowledgement in client mode cover the whole connection, "
+            "so such a subscription must be its connection's only one that acknowledges",
+            hint="use --ack individual, or a connection for each subscription",
+        )
+
+
+def _named(headers: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: value.format(name=name) for key, value in headers.items()}
