@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from mqctl import topics
+from mqctl.durations import format_duration
 from mqctl.errors import ConfigError, SecretError
-from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust
+from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
 from mqctl.profiles.secrets import Reference, SecretKind
 from mqctl.target import Secret, Target, TlsOptions, Url
 
@@ -125,6 +126,15 @@ class Settings:
         key = option.replace("_", "-")
         return next((p.defaults[command][key] for p in self.profiles if key in p.defaults.get(command, ())), None)
 
+    def presets(self) -> Iterator[tuple[str, Value]]:
+        """All of `[defaults.*]` and `[topics.*]` that counts, as (key, value)."""
+        seen = set()
+        for profile in self.profiles:
+            for key, value in _presets_of(profile):
+                if key not in seen:
+                    seen.add(key)
+                    yield key, Value(value, _origin(profile))
+
     def topic(self, name: str) -> TopicSettings:
         """What `[topics.NAME]` says, the name itself before a pattern that it fits, a profile before its parent."""
         found: dict[str, Any] = {}
@@ -148,14 +158,15 @@ class Settings:
 
     def _tls(self) -> TlsOptions:
         return TlsOptions(
-            ca_file=self._path("ca_file"),
-            cert_file=self._path("cert_file"),
-            key_file=self._path("key_file"),
+            ca_file=self.path("ca_file"),
+            cert_file=self.path("cert_file"),
+            key_file=self.path("key_file"),
             key_password=self._secret("key_password", f"password of {self.get('key_file') or 'the key'}"),
             verify=self.get("verify"),
         )
 
-    def _path(self, name: str) -> str | None:
+    def path(self, name: str) -> str | None:
+        """A setting that names a file: where that file is."""
         value = self.values[name]
         # Names only, no file is touched; `pathlib` would raise for an unknown `~user`.
         return value.value and os.path.join(value.base, os.path.expanduser(value.value))  # noqa: PTH111, PTH118
@@ -216,20 +227,22 @@ def placeholder(url: Url) -> str | None:
 def show(value: object) -> str:
     """A setting's value for people, without secrets."""
     match value:
-        case None:
-            return "-"
+        case None | bool():
+            return _WORDS[value]
         case Url():
             who = "" if value.user is None else value.user + (":***" if value.password else "") + "@"
             return f"{value.scheme}://{who}{','.join(map(str, value.endpoints))}{value.path}"
         case Secret():
             return "***"
-        case bool():
-            return str(value).lower()
         case float():
-            return f"{value:g}s"
+            return format_duration(value)
+        case tuple() if not isinstance(value, Reference):
+            return ", ".join(value)
         case _:
             return str(value)
 
+
+_WORDS = {None: "-", True: "true", False: "false"}
 
 _Layer = dict[str, Value]
 
@@ -305,6 +318,13 @@ def _check_trust(secret: Value, url: Value) -> None:
             f"{least.origin} was only found in the working directory, so it gets no secret ({show(secret.value)})",
             hint="give the path of the file to --profile" + ("" if runs_command else ", or its name"),
         )
+
+
+def _presets_of(profile: Profile) -> Iterator[tuple[str, object]]:
+    for table, groups in (("defaults", profile.defaults), ("topics", profile.topics)):
+        for group, preset in groups.items():
+            for key, value in preset.items():
+                yield f"{table}.{quoted(group)}.{key}", value
 
 
 def _about_topic(profile: Profile, name: str) -> Iterator[Mapping[str, object]]:

@@ -183,7 +183,7 @@ def check_profile(document: Mapping[str, object], *, name: str, path: str, trust
 def _read_table(table: Mapping[str, object], tree: Mapping[str, Any], at: str, problems: list[str]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for key, value in table.items():
-        here = f"{at}.{_quoted(key)}" if at else _quoted(key)
+        here = f"{at}.{quoted(key)}" if at else quoted(key)
         spec = tree.get(key, tree.get(_ANY))
         if spec is None:
             problems.append(f"unknown key {here}; {readers.did_you_mean(key, tree)}")
@@ -199,7 +199,8 @@ def _read_table(table: Mapping[str, object], tree: Mapping[str, Any], at: str, p
     return read
 
 
-def _quoted(key: str) -> str:
+def quoted(key: str) -> str:
+    """A key as TOML writes it."""
     return key if key.replace("-", "").replace("_", "").isalnum() else f'"{key}"'
 
 
@@ -209,7 +210,7 @@ def _bad_topics(names: Mapping[str, object]) -> list[str]:
         try:
             topics.parse(name)
         except TopicError as error:
-            problems.append(f"topics.{_quoted(name)}: {error}")
+            problems.append(f"topics.{quoted(name)}: {error}")
     return problems
 
 

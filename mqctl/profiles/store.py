@@ -19,6 +19,9 @@ from mqctl.target import Secret
 SUFFIX = ".toml"
 PROFILE_BYTES_MAX = 1024 * 1024
 
+Warn = Callable[[str], None]
+"""Takes a sentence for the user."""
+
 
 class Place(enum.Enum):
     """Where a profile's file lies, in the order of search."""
@@ -134,42 +137,52 @@ class Store:
             parent = chain[-1].extends
             if parent is None:
                 return tuple(chain)
-            at = self._parent(at, parent)
+            at = self.parent(at, parent)
             # A parent is trusted no more than who names it: the child decides where the parent's password goes.
             trust = min(trust, _trust(at.place, firmness))
             seen.append(at)
             if at in seen[:-1]:
                 raise ConfigError(f"profiles extend each other: {' -> '.join(each.name for each in seen)}")
 
-    def load(self, flags: Mapping[str, Any], *, warn: Callable[[str], None]) -> Settings:
-        """Choose, read and merge; see `load_settings`."""
+    def load(self, flags: Mapping[str, Any], *, warn: Warn) -> Settings:
+        """Choose a profile, read it and merge; see `load_settings`."""
         choice = self.choice(flags.get("profile"))
         try:
-            profiles = self.chain(self.find(choice.profile, firmness=choice.firmness), firmness=choice.firmness)
+            found = self.find(choice.profile, firmness=choice.firmness)
+            return self.settings(found, flags, firmness=choice.firmness, environ=self.environ, warn=warn)
         except ConfigError as error:
-            if choice.firmness is Firmness.USED:
-                raise ConfigError(str(error), hint="choose another one: mqctl profile use NAME") from None
+            if choice.firmness is Firmness.USED and error.hint is None:
+                error.hint = "choose another profile: mqctl profile use NAME"
             raise
 
+    def settings(
+        self, found: Found, flags: Mapping[str, Any], *, firmness: Firmness, environ: Mapping[str, str], warn: Warn
+    ) -> Settings:
+        """Merge a profile with flags and the `MQCTL_*` variables of `environ`; references see all variables."""
+
         def read_secret(reference: secrets.Reference, base: str, what: str) -> Secret:
-            found = secrets.follow(reference, environ=self.environ, base=base, what=what)
-            if found.warning:
-                warn(found.warning)
-            return found.secret
+            led_to = secrets.follow(reference, environ=self.environ, base=base, what=what)
+            if led_to.warning:
+                warn(led_to.warning)
+            return led_to.secret
 
         return resolve(
             flags=flags,
-            environ=self.environ,
-            profiles=profiles,
-            firmness=choice.firmness,
+            environ=environ,
+            profiles=self.chain(found, firmness=firmness),
+            firmness=firmness,
             read_secret=read_secret,
             cwd=str(self.cwd),
         )
 
-    def _parent(self, child: Found, name: str) -> Found:
-        """A parent lies where its child lies or further on, so that no file nearer can slip in between.
+    def parent(self, child: Found, name: str) -> Found:
+        """The profile that `extends = name` means in `child`.
 
-        `extends` with the child's own name means the one that the child shadows.
+        It lies where the child lies or further on, so that no nearer file can slip in between. The child's own name
+        means the one that the child hides.
+
+        Raises:
+            ConfigError: There is none.
         """
         places = list(self.places())
         if child.place is Place.PATH:
@@ -191,7 +204,7 @@ def load_settings(
     *,
     environ: Mapping[str, str],
     cwd: Path,
-    warn: Callable[[str], None],
+    warn: Warn,
 ) -> Settings:
     """What every command asks: all settings, by the precedence flag, environment, profile, its parent, default.
 

@@ -1,0 +1,245 @@
+"""`mqctl profile`: list, show, add, choose and check profiles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from mqctl.cli.context import AppContext
+from mqctl.errors import ConfigError, ExitCode, MqctlError, UsageError
+from mqctl.profiles.resolve import Firmness, Settings, show
+from mqctl.profiles.schema import SETTINGS
+from mqctl.profiles.store import Found, Place, Store
+
+WIDTH_OF_A_PIPE = 10_000
+"""Columns: wide enough for any path, so that a row stays a line."""
+
+app = typer.Typer(
+    help="List, show, add, choose and check profiles: named brokers with their settings.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A profile's name, or the path of its file.")]
+
+
+@app.command("list")
+def list_profiles(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
+    """Print every profile in the order of search; `*` marks the one in use, `-` one that an earlier one hides."""
+    context, store = _world(ctx)
+    chosen = store.choice(context.profile)
+    try:
+        active = store.find(chosen.profile, firmness=chosen.firmness)
+    except ConfigError as error:
+        context.complain(error)
+        active = None
+    seen: set[str] = set()
+    rows = []
+    for found in _with_active(store, active):
+        mark = "*" if found == active else "-" if found.name in seen else ""
+        seen.add(found.name)
+        rows.append((mark, found, *_summary(store, found)))
+    if as_json:
+        for mark, found, url, about in rows:
+            _emit_json(
+                context,
+                name=found.name,
+                url=url,
+                file=str(found.path),
+                place=found.place.value,
+                active=mark == "*",
+                shadowed=mark == "-",
+                description=about,
+            )
+    else:
+        _emit_table(context, ("", "NAME", "URL", "FILE"), [(m, f.name, url, str(f.path)) for m, f, url, _ in rows])
+
+
+@app.command("show")
+def show_profile(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="A profile's name or file; the one in use if absent.")] = None,
+    *,
+    origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from, defaults too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a command would use: the profile, its parents, and what flags and variables change. No secrets."""
+    context, store = _world(ctx)
+    settings = store.load({"profile": name or context.profile, "url": context.url}, warn=context.report)
+    for notice in settings.notices:
+        context.report(notice)
+    rows = _shown(settings)
+    if as_json:
+        _emit_json(context, **{key: {"value": text, "origin": come_from} for key, text, come_from in rows})
+    elif origin:
+        _emit_table(context, ("KEY", "VALUE", "FROM"), [(key, text or "-", come_from) for key, text, come_from in rows])
+    else:
+        _emit_table(context, ("KEY", "VALUE"), [(key, text) for key, text, _ in rows if text is not None])
+
+
+@app.command("add")
+def add_profile(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Its name.")],
+    *,
+    url: Annotated[str | None, typer.Option(help="The broker's address, or a comma list of them.")] = None,
+    user: Annotated[str | None, typer.Option(help="The name to log in with.")] = None,
+    password_ref: Annotated[
+        str | None, typer.Option(help="Where the password is: env:NAME, file:PATH, command:… or prompt.")
+    ] = None,
+    dialect: Annotated[str | None, typer.Option(help="classic, artemis, rabbitmq, hub or auto.")] = None,
+    vhost: Annotated[str | None, typer.Option(help="The virtual host (RabbitMQ).")] = None,
+    ca: Annotated[str | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
+    extends: Annotated[str | None, typer.Option(help="The profile that says the rest.")] = None,
+    description: Annotated[str | None, typer.Option(help="One line about it.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the profile if it exists.")] = False,
+) -> None:
+    """Write a profile into your configuration, and print its file."""
+    from mqctl.profiles import edit
+
+    context, store = _world(ctx)
+    url = url or context.url
+    if not (url or extends):
+        raise UsageError("a profile needs a broker", hint="--url URL, or --extends PROFILE")
+    said = {
+        "description": description,
+        "extends": extends,
+        "url": url,
+        "dialect": dialect,
+        "auth.user": user,
+        "auth.password": password_ref,
+        "tls.ca": ca and str(context.cwd / ca),
+        "options.vhost": vhost,
+    }
+    path = edit.add(store, name, said, force=force)
+    context.emit(str(path))
+    found = store.find(name)
+    if found.path != path:
+        context.report(f"{found.path} has the same name and comes first in {context.cwd}")
+
+
+@app.command("use")
+def use_profile(ctx: typer.Context, name: NameArgument) -> None:
+    """Choose the profile for when neither --profile nor MQCTL_PROFILE names one. `local` is where you began."""
+    from mqctl.profiles import edit
+
+    context, store = _world(ctx)
+    found = store.find(name)
+    store.chain(found)
+    context.say(f"using {edit.use(store, found)} from now on")
+    if "MQCTL_PROFILE" in context.environ:
+        context.report(f"MQCTL_PROFILE is set and comes before it: {context.environ['MQCTL_PROFILE']}")
+
+
+@app.command("check")
+def check_profiles(
+    ctx: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|PATH]…", help="All profiles if absent.")] = None,
+    *,
+    connect: Annotated[bool, typer.Option("--connect", help="Connect too, and print what answers.")] = False,
+) -> None:
+    """Check profiles, and with --connect whether their brokers let us in; the first failure gives the exit code."""
+    context, store = _world(ctx)
+    profiles = [store.find(name) for name in names] if names else list(store.all())
+    firmness = Firmness.FLAG if names else Firmness.DEFAULT
+    codes = []
+    for found in profiles:
+        state, code = _check_one(context, store, found, firmness=firmness, connect=connect)
+        context.emit(f"{found.name}: {state}")
+        codes.append(code)
+    raise typer.Exit(next(filter(None, codes), ExitCode.OK))
+
+
+def _world(ctx: typer.Context) -> tuple[AppContext, Store]:
+    context = ctx.find_object(AppContext)
+    assert context is not None
+    return context, Store(context.environ, context.cwd)
+
+
+def _with_active(store: Store, active: Found | None) -> Iterator[Found]:
+    """All profiles that the search sees, after the one in use where that is a file elsewhere."""
+    if active is not None and active.place is Place.PATH:
+        yield active
+    yield from store.all()
+
+
+def _summary(store: Store, found: Found) -> tuple[str, str]:
+    """A profile's URL and description, or what is wrong with it."""
+    try:
+        settings = store.settings(found, {}, firmness=Firmness.FLAG, environ={}, warn=print)
+    except ConfigError as error:
+        return f"wrong: {error}", ""
+    return show(settings.get("url")), settings.profile.description or ""
+
+
+def _shown(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
+    """Key, value and origin of everything that counts; None where a setting has no value."""
+    yield "profile", settings.profile.name, settings.profile.path
+    values = [(setting.key, settings.values[setting.name]) for setting in SETTINGS]
+    for key, value in (*values, *settings.presets()):
+        yield key, None if value.value is None else show(value.value), value.origin
+
+
+def _check_one(
+    context: AppContext, store: Store, found: Found, *, firmness: Firmness, connect: bool
+) -> tuple[str, ExitCode]:
+    from mqctl.adapters.registry import schemes
+    from mqctl.profiles.check import check
+
+    report = check(store, found, schemes=schemes())
+    for problem in report.problems:
+        context.report(f"{found.path}: {problem}")
+    if report.problems:
+        return "wrong", ExitCode.USAGE
+    if report.to_fill_in:
+        context.report(
+            f"{found.path} is a sample: its url has {report.to_fill_in} where yours has something else; "
+            f"make your own by mqctl profile add NAME --extends {found.name} --url URL"
+        )
+        # A sample is fine among all profiles; whoever asks about it wants to use it, and cannot.
+        return "to fill in", ExitCode.USAGE if firmness is Firmness.FLAG else ExitCode.OK
+    if not connect:
+        return "ok", ExitCode.OK
+    try:
+        return _greeting(context, store, found, firmness), ExitCode.OK
+    except MqctlError as error:
+        context.complain(error)
+        return "failed", error.exit_code
+
+
+def _greeting(context: AppContext, store: Store, found: Found, firmness: Firmness) -> str:
+    """Connect, and tell who answers."""
+    from mqctl.adapters.registry import adapter_for
+
+    target = store.settings(found, {}, firmness=firmness, environ={}, warn=context.report).target()
+    with adapter_for(target.scheme).connect(target, sink=lambda _: None) as connection:
+        greeting = connection.greeting
+    return f"ok, {greeting.server or 'a server that does not say its name'} at {greeting.peer}"
+
+
+def _emit_json(context: AppContext, **members: object) -> None:
+    context.emit(json.dumps(members, ensure_ascii=False))
+
+
+def _emit_table(context: AppContext, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print aligned columns, never cut: on a terminal they fold, in a pipe each row is one line."""
+    from io import StringIO
+    from shutil import get_terminal_size
+
+    from rich.console import Console
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    table = Table(*(Column(name, overflow="fold") for name in header), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    page = StringIO()
+    width = get_terminal_size().columns if context.on_terminal else WIDTH_OF_A_PIPE
+    Console(file=page, width=width, color_system=None).print(table)
+    for line in page.getvalue().splitlines():
+        context.emit(line.rstrip())

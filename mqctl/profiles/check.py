@@ -1,0 +1,47 @@
+"""Everything that can be said about a profile without connecting."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from mqctl.errors import ConfigError
+from mqctl.profiles.readers import did_you_mean
+from mqctl.profiles.resolve import Firmness, Settings, placeholder
+from mqctl.profiles.schema import parse_profile
+from mqctl.profiles.store import Found, Store, read_document
+
+_FILES = ("ca_file", "cert_file", "key_file")
+
+
+class Report(NamedTuple):
+    """What is wrong with a profile; and what somebody has yet to fill in, which is not wrong in a sample."""
+
+    problems: tuple[str, ...] = ()
+    to_fill_in: str | None = None
+
+
+def check(store: Store, found: Found, *, schemes: Collection[str]) -> Report:
+    """Check a profile, its parents, its URL's scheme against `schemes`, and the files it names."""
+    try:
+        _, problems = parse_profile(read_document(found.path), name=found.name, path=str(found.path))
+        if problems:
+            return Report(tuple(problems))
+        settings = store.settings(found, {}, firmness=Firmness.FLAG, environ={}, warn=print)
+    except ConfigError as error:
+        return Report((str(error),))
+    url = settings.get("url")
+    if url is None:
+        return Report(("it has no url, and no parent that has one",))
+    return Report(tuple(_wrong(settings, schemes)), placeholder(url))
+
+
+def _wrong(settings: Settings, schemes: Collection[str]) -> Iterator[str]:
+    scheme = settings.get("url").scheme
+    if scheme not in schemes:
+        yield f"no transport for {scheme}://; {did_you_mean(scheme, schemes)}"
+    for name in _FILES:
+        path = settings.path(name)
+        if path and not Path(path).is_file():
+            yield f"{name.removesuffix('_file')}: no file at {path}"
