@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from mqctl.errors import UsageError
@@ -11,9 +10,9 @@ from mqctl.protocols.stomp.frame import Frame, FrameError
 from mqctl.protocols.stomp.parser import FrameParser
 from mqctl.protocols.stomp.spec import ESCAPES, OPENING, Command, Header, Version
 
-__all__ = ["Frame", "FrameError", "FrameParser", "encode", "header_line", "message", "message_head"]
+__all__ = ["Frame", "FrameError", "FrameParser", "encode", "header_line", "message", "message_head", "receipt"]
 
-_SPECIAL: Final = re.compile(r"[\\\n\r:\0]")
+_RARE: Final = ("\\", "\r", "\0", "\n:")
 _TRANSLATION: Final = {version: str.maketrans(dict(table)) for version, table in ESCAPES.items()}
 
 
@@ -33,18 +32,22 @@ def encode(
     Raises:
         UsageError: A header that this version cannot carry, or a NUL in a body sent without its length.
     """
-    lines = [command]
-    if command in OPENING:
-        lines += [_opening_line(name, value) for name, value in headers.items()]
-    else:
-        lines += [_line(name, value, version) for name, value in headers.items()]
-    if Header.CONTENT_LENGTH not in headers and body:
+    head = _opening_lines(headers) if command in OPENING else _lines(headers.items(), version)
+    if body and Header.CONTENT_LENGTH not in headers:
         if with_length:
-            lines.append(f"{Header.CONTENT_LENGTH}:{len(body)}")
+            head += f"\n{Header.CONTENT_LENGTH}:{len(body)}"
         elif b"\0" in body:
             raise UsageError("a body with NUL bytes cannot be sent as text", hint="send it as bytes")
-    lines.append("\n")
-    return "\n".join(lines).encode() + body + b"\0"
+    return b"".join((f"{command}{head}\n\n".encode(), body, b"\0"))
+
+
+def receipt(receipt_id: str, version: Version) -> bytes:
+    """A RECEIPT frame.
+
+    Raises:
+        UsageError: This version cannot carry the id.
+    """
+    return f"{Command.RECEIPT}{_lines(((Header.RECEIPT_ID, receipt_id),), version)}\n\n\0".encode()
 
 
 def header_line(name: str, value: str, version: Version) -> bytes:
@@ -53,30 +56,23 @@ def header_line(name: str, value: str, version: Version) -> bytes:
     Raises:
         UsageError: This version cannot carry it.
     """
-    return f"{_line(name, value, version)}\n".encode()
+    return f"{_lines(((name, value),), version)[1:]}\n".encode()
 
 
 def message_head(
-    destination: str, message_id: str, headers: Iterable[tuple[str, str]], body_size: int, version: Version
+    destination: str, message_id: str, headers: Collection[tuple[str, str]], body_size: int, version: Version
 ) -> bytes:
     """The part of a MESSAGE that all its subscribers share; `message` completes it.
 
     Headers that the version cannot carry are left out: STOMP 1.0 has no escapes, and a subscriber's old version must
     not decide what a publisher may send.
+
+    Raises:
+        UsageError: The destination or the message id has control characters that the version cannot carry.
     """
-    lines = [
-        Command.MESSAGE,
-        _line(Header.DESTINATION, destination, version),
-        _line(Header.MESSAGE_ID, message_id, version),
-        f"{Header.CONTENT_LENGTH}:{body_size}",
-    ]
-    for name, value in headers:
-        try:
-            lines.append(_line(name, value, version))
-        except UsageError:
-            continue
-    lines.append("")
-    return "\n".join(lines).encode()
+    own = ((Header.DESTINATION, destination), (Header.MESSAGE_ID, message_id))
+    theirs = _lines(headers, version, lossy=True)
+    return f"{Command.MESSAGE}{_lines(own, version)}\n{Header.CONTENT_LENGTH}:{body_size}{theirs}\n".encode()
 
 
 def message(
@@ -99,33 +95,35 @@ def message(
     return b"".join((head, subscription, b"ack:", ack, b"\n", mark, b"\n", body, b"\0"))
 
 
-def _opening_line(name: str, value: str) -> str:
+def _opening_lines(headers: Mapping[str, str]) -> str:
     """CONNECT and CONNECTED are not escaped, and a carriage return may be part of their line ends."""
-    if "\r" in name + value:
-        raise UsageError(f"CONNECT cannot carry the header {name[:32]!r}")
-    return _line(name, value, Version.V1_0)
+    lines = _lines(headers.items(), Version.V1_0)
+    if "\r" in lines:
+        raise UsageError("a header of CONNECT cannot carry a carriage return")
+    return lines
 
 
-def _line(name: str, value: str, version: Version) -> str:
-    line = f"{name}:{value}"
-    if len(_SPECIAL.findall(line)) == 1:
-        return line
-    return _escaped(name, value, version)
+def _lines(headers: Collection[tuple[str, str]], version: Version, *, lossy: bool = False) -> str:
+    """Headers as text, escaped, each after a line end.
 
-
-def _escaped(name: str, value: str, version: Version) -> str:
-    """Escape both parts.
-
-    Raises:
-        UsageError: What the version does not escape would end the line, the name or the frame.
+    What the version cannot carry is left out if `lossy`, and else raises UsageError.
     """
-    if version is Version.V1_0:
-        # The first colon divides, so that those of a value need no escape.
-        bad = ":" in name or "\n" in name + value
-    else:
+    lines = "".join([f"\n{name}:{value}" for name, value in headers])
+    if lines.count(":") == lines.count("\n") == len(headers) and not any(map(lines.__contains__, _RARE)):
+        return lines
+    escaped = [_escaped(name, value, version) for name, value in headers]
+    if None in escaped and not lossy:
+        name = next(name for (name, _), line in zip(headers, escaped, strict=True) if line is None)
+        raise UsageError(f"STOMP {version} cannot carry the header {name[:32]!r}")
+    return "".join(filter(None, escaped))
+
+
+def _escaped(name: str, value: str, version: Version) -> str | None:
+    """One header; None where it would still end its name, its line or the frame, or has no name."""
+    # The first colon divides, so that those of a value need no escape in 1.0, which has none.
+    if version is not Version.V1_0:
         table = _TRANSLATION[version]
         name, value = name.translate(table), value.translate(table)
-        bad = False
-    if bad or "\0" in name + value:
-        raise UsageError(f"STOMP {version} cannot carry the header {name[:32]!r}")
-    return f"{name}:{value}"
+    elif ":" in name or "\n" in name + value:
+        return None
+    return None if "\0" in name + value or not name else f"\n{name}:{value}"

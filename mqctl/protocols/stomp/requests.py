@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -103,6 +104,7 @@ _ACK_MODES: Final = {
     "client-individual": AckMode.INDIVIDUAL,
 }
 _DIGITS_MAX: Final = 18
+_CONTROL: Final = re.compile(r"[\0-\x1f\x7f]")
 
 
 def needed(frame: Frame, name: str) -> str:
@@ -125,7 +127,7 @@ def read_send(frame: Frame) -> Send:
     """
     headers = frame.headers
     return Send(
-        needed(frame, Header.DESTINATION),
+        _destination(frame),
         tuple([item for item in headers.items() if item[0] not in NOT_FORWARDED]),
         frame.body,
         headers.get(Header.RECEIPT),
@@ -137,7 +139,7 @@ def read_send(frame: Frame) -> Send:
 def read_subscribe(frame: Frame, version: Version) -> Subscribe:
     """SUBSCRIBE."""
     headers = frame.headers
-    destination = needed(frame, Header.DESTINATION)
+    destination = _destination(frame)
     if Header.SELECTOR in headers:
         raise FrameError("this hub has no selectors; subscribe without one and filter what arrives")
     mode = headers.get(Header.ACK, "auto")
@@ -170,6 +172,14 @@ def read_nack(frame: Frame, version: Version) -> Nack:
     if version is Version.V1_0:
         raise FrameError("STOMP 1.0 has no NACK; connect with accept-version:1.2")
     return Nack(*_acknowledged(frame, version), frame.headers.get(Header.RECEIPT))
+
+
+def _destination(frame: Frame) -> str:
+    """No version but 1.2 can carry every control character to a subscriber, and no terminal should."""
+    destination = needed(frame, Header.DESTINATION)
+    if not destination.isprintable() and _CONTROL.search(destination):
+        raise FrameError(f"control character in the destination {destination[:64]!r}")
+    return destination
 
 
 def _acknowledged(frame: Frame, version: Version) -> tuple[str, str | None]:

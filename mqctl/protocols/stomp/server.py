@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from mqctl.protocols.stomp.codec import encode
+from mqctl.protocols.stomp.codec import encode, receipt
 from mqctl.protocols.stomp.frame import Frame, FrameError
 from mqctl.protocols.stomp.heartbeat import Pulse, agree, read_heart_beat
 from mqctl.protocols.stomp.parser import FrameParser
@@ -109,7 +109,7 @@ class ServerSession:
     def receipt(self, receipt_id: str | None) -> None:
         """Tell the client that its request has taken effect, if it asked to be told."""
         if receipt_id is not None:
-            self.write(encode(Command.RECEIPT, {Header.RECEIPT_ID: receipt_id}, version=self._spoken))
+            self.write(receipt(receipt_id, self._spoken))
 
     def refuse(self, receipt_id: str | None, message: str, detail: str = "") -> None:
         """Answer a request with ERROR, after which the connection is closed (STOMP 1.2, ERROR)."""
@@ -129,6 +129,10 @@ class ServerSession:
     def wrote(self, now_ns: int) -> None:
         """Bytes were handed to the network; a heart-beat can wait."""
         self._pulse.wrote_ns = now_ns
+
+    def heard(self, now_ns: int) -> None:
+        """Count the client as alive: it is we who did not listen."""
+        self._pulse.read_ns = now_ns
 
     def next_deadline_ns(self) -> int | None:
         """When to call `tick`, if ever."""
