@@ -91,6 +91,8 @@ ALIASES = {"stomps": "stomp+ssl", "mqtts": "mqtt+ssl"}
 DEFAULT_PORTS = {"stomp": 61613, "stomp+ssl": 61614, "mem": 0}
 """The port of a scheme where the URL names none (61614 is where Amazon MQ and RabbitMQ serve STOMP over TLS)."""
 
+PORT_MAX = 65_535
+
 _SHAPE = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.+)", re.DOTALL)
 
 
@@ -100,7 +102,7 @@ def parse_url(text: str) -> Url:
     Raises:
         ConfigError: It is no URL, mixes schemes, or names an impossible port.
     """
-    parts = [_parse_one(part.strip()) for part in _split_list(text)]
+    parts = [_parse_one(part.strip(), text) for part in _split_list(text)]
     first = parts[0]
     if any(part.scheme != first.scheme for part in parts):
         raise ConfigError(f"a failover list keeps to one scheme: {_without_password(text)!r}")
@@ -110,18 +112,34 @@ def parse_url(text: str) -> Url:
     return Url(first.scheme, endpoints, first.path, user, password)
 
 
+def parse_endpoint(text: str) -> Endpoint:
+    """Read `HOST:PORT` or a port alone, which is on this machine only.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
+        raise ConfigError(f"not an address: {text!r}", hint="an address looks like 127.0.0.1:61613")
+    return Endpoint(host.strip("[]") or "127.0.0.1", int(port))
+
+
 def _split_list(text: str) -> list[str]:
     """A later element may leave out the scheme: `stomp://a,b:61614`."""
-    scheme = text.partition("://")[0]
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        return [text]
     items = [item for item in text.split(",") if item.strip()]
+    if any("@" in item and "://" not in item for item in items):
+        raise _bad_login(text)
     return [item if "://" in item else f"{scheme}://{item.strip()}" for item in items] or [text]
 
 
-def _parse_one(text: str) -> Url:
+def _parse_one(text: str, whole: str) -> Url:
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise ConfigError(
-            f"not a broker URL: {_without_password(text)!r}", hint="a URL looks like stomp://localhost:61613"
+            f"not a broker URL: {_without_password(whole)!r}", hint="a URL looks like stomp://localhost:61613"
         )
     scheme = shape["scheme"].lower()
     scheme = ALIASES.get(scheme, scheme)
@@ -129,7 +147,12 @@ def _parse_one(text: str) -> Url:
         split = urlsplit("//" + shape["rest"])
         port = split.port
     except ValueError as error:
-        raise ConfigError(f"bad host or port in {_without_password(text)!r}: {error}") from None
+        # With an '@' about, what stands where the port should be may be half a password.
+        if "@" in whole:
+            raise _bad_login(whole) from None
+        raise ConfigError(f"bad host or port in {whole!r}: {error}") from None
+    if "@" in split.path + split.query + split.fragment:
+        raise _bad_login(whole)
     return Url(
         scheme,
         (Endpoint(split.hostname or "localhost", DEFAULT_PORTS.get(scheme, 0) if port is None else port),),
@@ -139,5 +162,14 @@ def _parse_one(text: str) -> Url:
     )
 
 
+def _bad_login(text: str) -> ConfigError:
+    return ConfigError(
+        f"bad user, password or port in {_without_password(text)!r}",
+        hint="in a user or password write %2C for ',', %2F for '/', %3A for ':', %40 for '@', %23 for '#', %3F for '?'",
+    )
+
+
 def _without_password(text: str) -> str:
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+    """The URL or list for a message, without all that may be a user or a password, well formed or not."""
+    head, at, tail = text.rpartition("@")
+    return f"{head.partition('://')[0]}://***@{tail}" if at else text

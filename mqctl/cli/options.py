@@ -60,7 +60,7 @@ def one_of(kind: Any, text: str, option: str) -> Any:
     Raises:
         typer.BadParameter: It has no such member.
     """
-    for member in kind:
-        if member.name.lower() == text.lower():
-            return member
-    raise typer.BadParameter(f"{option} takes {', '.join(m.name.lower() for m in kind)}, not {text!r}")
+    members = {member.name.lower().replace("_", "-"): member for member in kind}
+    if text.lower() not in members:
+        raise typer.BadParameter(f"{option} takes {', '.join(members)}, not {text!r}")
+    return members[text.lower()]

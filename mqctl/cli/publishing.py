@@ -112,15 +112,18 @@ class Publisher:
         """Send until the source ends, `count` messages are sent, a line is bad, or the connection is gone."""
         due = monotonic()
         while not self._stopped and self.tally.attempted != count:
-            self._listen(due - monotonic())
-            if self._stopped or (item := next(source, None)) is None:
+            if not self._listen(due - monotonic()):
+                break
+            item = next(source, None)
+            if item is None:
                 break
             if isinstance(item, BadInput):
                 self._refuse(item)
-                continue
-            self._send(item)
-            self._settle_what_is_known()
-            due = max(due + self.interval_s, monotonic() - self.interval_s)
+            else:
+                self._send(item)
+                self._settle_what_is_known()
+                # A run that fell behind does not make up for it with a burst.
+                due = max(due + self.interval_s, monotonic() - self.interval_s)
 
     def _send(self, message: Outgoing) -> None:
         # Counted first: should a signal end this call half-way, the message is unknown, and not forgotten.
@@ -141,22 +144,22 @@ class Publisher:
         while self._pending and (self._pending[0].done() or len(self._pending) >= WINDOW):
             self.tally.count(self._pending.popleft().outcome(self.confirm_timeout_s))
 
-    def _listen(self, wait_s: float) -> None:
-        """Wait for the next message's time, with an ear for what the broker has to say."""
+    def _listen(self, wait_s: float) -> bool:
+        """Wait for the next message's time with an ear for the broker; whether the connection still stands."""
         deadline = monotonic() + wait_s
         while wait_s > 0 or len(self.inbox):
             for event in self.inbox.take(max(0.0, wait_s)):
                 match event:
                     case Disconnected(reason=reason):
-                        self._stopped = True
                         self.tally.cut = True
                         self.complain(f"connection lost: {reason}")
-                        return
+                        return False
                     case Fault(reason=reason):
                         self.complain(f"the broker says: {reason}")
                     case _:
                         pass
             wait_s = deadline - monotonic()
+        return True
 
     def _refuse(self, bad: BadInput) -> None:
         self.tally.bad_input += 1

@@ -1,0 +1,153 @@
+"""`mqctl hub`: run the embedded broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import typer
+
+from mqctl.broker.values import Limits as BrokerLimits
+from mqctl.broker.values import SlowConsumer
+from mqctl.cli.context import AppContext
+from mqctl.cli.expand import with_groups
+from mqctl.cli.options import duration_option, one_of
+from mqctl.errors import UsageError
+from mqctl.hub.config import DEFAULT_STOMP, HubConfig, ignore
+from mqctl.hub.events import HubEvent, as_json
+from mqctl.profiles.readers import reference
+from mqctl.profiles.secrets import follow
+from mqctl.protocols.stomp.spec import Limits as StompLimits
+from mqctl.target import Secret, parse_endpoint
+
+MIB = 2**20
+_BROKER, _STOMP = BrokerLimits(), StompLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenOptions:
+    """Where the hub listens, and whom it lets in."""
+
+    stomp: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stomp", metavar="HOST:PORT", help=f"Listen for STOMP; port 0 picks one. Default {DEFAULT_STOMP}."
+        ),
+    ] = None
+    user: Annotated[str | None, typer.Option("--user", help="The only user let in; needs --password.")] = None
+    password: Annotated[
+        str | None, typer.Option("--password", metavar="REF", help="env:NAME, file:PATH, command:… or prompt.")
+    ] = None
+
+
+def _bound(flag: str, help_text: str, unit: str = "N") -> Any:
+    return typer.Option(flag, min=1, metavar=unit, help=help_text, rich_help_panel="Limits")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOptions:
+    """How much the hub takes."""
+
+    max_frame: Annotated[int, _bound("--max-frame", "Largest frame.", "MIB")] = _STOMP.frame_bytes // MIB
+    max_headers: Annotated[int, _bound("--max-headers", "Headers of a frame.")] = _STOMP.headers
+    max_header: Annotated[int, _bound("--max-header", "Length of one header.", "BYTES")] = _STOMP.header_line_bytes
+    max_connections: Annotated[int, _bound("--max-connections", "Connections at once.")] = _BROKER.connections
+    max_subscriptions: Annotated[int, _bound("--max-subscriptions", "Subscriptions of one connection.")] = (
+        _BROKER.subscriptions_per_connection
+    )
+    max_memory: Annotated[int, _bound("--max-memory", "All messages held.", "MIB")] = _BROKER.memory_bytes // MIB
+    max_queue: Annotated[int, _bound("--max-queue", "Messages waiting in one queue.")] = _BROKER.queue_messages
+    max_backlog: Annotated[int, _bound("--max-backlog", "Messages waiting for one subscriber of a topic.")] = (
+        _BROKER.backlog_messages
+    )
+    slow_consumer: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(SlowConsumer),
+            help="What a full backlog leads to: the oldest dropped, the subscriber disconnected, the publishers held.",
+            rich_help_panel="Limits",
+        ),
+    ] = SlowConsumer.DROP_OLDEST
+    max_redeliveries: Annotated[
+        int, typer.Option(min=0, help="Refusals before a message goes to the queue DLQ.", rich_help_panel="Limits")
+    ] = _BROKER.max_redeliveries
+    durable_for: Annotated[
+        float, duration_option("--durable-for", "How long an abandoned durable subscription is kept.")
+    ] = _BROKER.durable_for_s
+
+    def stomp_limits(self) -> StompLimits:
+        """The bounds of a STOMP session."""
+        return replace(
+            _STOMP,
+            frame_bytes=self.max_frame * MIB,
+            headers=self.max_headers,
+            header_line_bytes=self.max_header,
+            subscriptions=self.max_subscriptions,
+        )
+
+    def broker_limits(self) -> BrokerLimits:
+        """The bounds of the broker."""
+        return replace(
+            _BROKER,
+            connections=self.max_connections,
+            subscriptions_per_connection=self.max_subscriptions,
+            memory_bytes=self.max_memory * MIB,
+            queue_messages=self.max_queue,
+            backlog_messages=self.max_backlog,
+            max_redeliveries=self.max_redeliveries,
+            durable_for_s=self.durable_for,
+        )
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+@with_groups
+def hub(
+    ctx: typer.Context,
+    listen: ListenOptions,
+    limits: LimitOptions,
+    *,
+    events: Annotated[bool, typer.Option("--events", help="Print what happens, a JSON object a line.")] = False,
+) -> None:
+    """Run the embedded broker until Ctrl-C or SIGTERM, then drain and close.
+
+    Standard output has one line for each listener, its URL, once it is ready; then the lines of --events.
+
+    mqctl hub
+
+    mqctl hub --stomp 127.0.0.1:0 --events
+    """
+    from mqctl.hub.thread import serve
+
+    context: AppContext = ctx.obj
+
+    def tell(event: HubEvent) -> None:
+        context.emit(as_json(event))
+
+    config = HubConfig(
+        stomp=tuple(map(parse_endpoint, listen.stomp)) if listen.stomp else (DEFAULT_STOMP,),
+        user=listen.user,
+        password=_password(context, listen),
+        slow_consumer=one_of(SlowConsumer, limits.slow_consumer, "--slow-consumer"),
+        broker_limits=limits.broker_limits(),
+        stomp_limits=limits.stomp_limits(),
+        on_event=tell if events else ignore,
+    )
+    serve(config, lambda urls: context.emit("\n".join(urls)))
+
+
+def _password(context: AppContext, listen: ListenOptions) -> Secret | None:
+    if listen.password is None:
+        if listen.user is not None:
+            raise UsageError("--user without --password keeps nobody out", hint="--password env:VARIABLE")
+        return None
+    try:
+        where = reference(listen.password)
+    except ValueError as error:
+        raise UsageError(f"--password: {error}") from error
+    found = follow(where, environ=context.environ, base=str(context.cwd), what="password of the hub")
+    if found.warning:
+        context.report(found.warning)
+    return found.secret

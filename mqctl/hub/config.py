@@ -1,0 +1,71 @@
+"""How a hub is set up, and what a set-up must not be."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from mqctl.broker.values import Limits as BrokerLimits
+from mqctl.broker.values import SlowConsumer
+from mqctl.errors import ConfigError
+from mqctl.hub.events import HubEvent
+from mqctl.protocols.stomp.spec import Limits as StompLimits
+from mqctl.target import DEFAULT_PORTS, Endpoint, Secret
+
+DEFAULT_STOMP = Endpoint("127.0.0.1", DEFAULT_PORTS["stomp"])
+
+HEART_BEAT_MS = 10_000
+"""How often the hub is willing to send a heart-beat, and wants one."""
+
+
+def ignore(_event: HubEvent) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubConfig:
+    """Where a hub listens, whom it lets in, and all its bounds.
+
+    Raises:
+        ConfigError: It would be open to the network without a password.
+    """
+
+    stomp: tuple[Endpoint, ...] = (DEFAULT_STOMP,)
+    user: str | None = None
+    password: Secret | None = None
+    slow_consumer: SlowConsumer = SlowConsumer.DROP_OLDEST
+    broker_limits: BrokerLimits = field(default_factory=BrokerLimits)
+    stomp_limits: StompLimits = field(default_factory=StompLimits)
+    heart_beat_ms: int = HEART_BEAT_MS
+    drain_s: float = 5.0
+    """How long a shutdown waits for what is on its way out."""
+    write_buffer_bytes: int = 1024 * 1024
+    """Bytes on their way to one connection before it counts as slow."""
+    on_event: Callable[[HubEvent], None] = ignore
+
+    def __post_init__(self) -> None:
+        for endpoint in self.stomp:
+            if self.password is None and not _is_loopback(endpoint.host):
+                raise ConfigError(
+                    f"a hub that listens on {endpoint} is open to the network, so it needs a password",
+                    hint="--user NAME --password env:VARIABLE",
+                )
+
+    def authenticate(self, user: str | None, password: str | None) -> bool:
+        """Whether somebody may come in; takes the same time whatever is wrong."""
+        if self.password is None:
+            return True
+        right_user = self.user is None or hmac.compare_digest((user or "").encode(), self.user.encode())
+        right_password = hmac.compare_digest((password or "").encode(), self.password.reveal().encode())
+        return right_user and right_password
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

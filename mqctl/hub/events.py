@@ -1,0 +1,60 @@
+"""What a hub tells about itself while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened:
+    """A client was let in."""
+
+    session: str
+    peer: str
+    protocol: str
+    client_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """A connection ended, and why."""
+
+    session: str
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagesDropped:
+    """Messages that will not be delivered; `session` None when nobody in particular misses them."""
+
+    destination: str
+    count: int
+    reason: str
+    session: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered:
+    """A message was refused too often."""
+
+    destination: str
+    message_id: str
+    reason: str
+
+
+HubEvent = SessionOpened | SessionClosed | MessagesDropped | DeadLettered
+
+_NAMES: dict[type[HubEvent], str] = {
+    SessionOpened: "opened",
+    SessionClosed: "closed",
+    MessagesDropped: "dropped",
+    DeadLettered: "dead-lettered",
+}
+
+
+def as_json(event: HubEvent) -> str:
+    """One line of `--events`."""
+    return msgspec.json.encode({"event": _NAMES[type(event)], **asdict(event)}).decode()
