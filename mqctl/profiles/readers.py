@@ -21,7 +21,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a sentence about an unknown name: the nearest match, else all there are."""
     import difflib  # noqa: PLC0415 - only a mistake pays for it
 
-    names = [name for name in known if name]
+    names = [str(name) for name in known if name]
     close = difflib.get_close_matches(word, names, n=1, cutoff=NEAR_ENOUGH)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"
 

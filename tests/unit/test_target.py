@@ -1,0 +1,75 @@
+"""The URL grammar, and that no message of it shows a password."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqctl.errors import ConfigError
+from mqctl.target import Endpoint, Secret, Target, parse_url
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "endpoints", "path"),
+    [
+        ("stomp://h", "stomp", ["h:61613"], ""),
+        ("STOMP://h:1/p", "stomp", ["h:1"], "/p"),
+        ("stomps://h", "stomp+ssl", ["h:61614"], ""),
+        ("mqtts://h", "mqtt+ssl", ["h:0"], ""),
+        ("stomp+ssl://a:1,stomp+ssl://b:2", "stomp+ssl", ["a:1", "b:2"], ""),
+        ("stomp://a,b:2, c ,", "stomp", ["a:61613", "b:2", "c:61613"], ""),
+        ("stomp://[::1]:5", "stomp", ["[::1]:5"], ""),
+        ("stomp://:5", "stomp", ["localhost:5"], ""),
+        ("mem://x", "mem", ["x:0"], ""),
+    ],
+)
+def test_reads(text, scheme, endpoints, path):
+    """Schemes fold their case and aliases, ports have defaults, a comma makes a failover list."""
+    url = parse_url(text)
+    assert (url.scheme, [str(each) for each in url.endpoints], url.path) == (scheme, endpoints, path)
+    assert (url.user, url.password) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("localhost", "not a broker URL: 'localhost'"),
+        ("", "not a broker URL: ''"),
+        (",", "not a broker URL: ','"),
+        ("stomp://", "not a broker URL"),
+        ("stomp://h:x", "bad host or port in 'stomp://h:x'"),
+        ("stomp://h:99999", "bad host or port"),
+        ("stomp://a,stomps://b", "one scheme"),
+    ],
+)
+def test_refuses(text, words):
+    """What is no URL is refused in a sentence that quotes it."""
+    with pytest.raises(ConfigError, match=words):
+        parse_url(text)
+
+
+def test_login():
+    """The first user and password of a list count, percent-decoded, and stay out of every text."""
+    url = parse_url("stomp://al%40ice:p%2Cw@h1,h2")
+    assert (url.user, url.password and url.password.reveal()) == ("al@ice", "p,w")
+    assert "p,w" not in repr(url) + str(url)
+    target = Target(scheme=url.scheme, endpoints=url.endpoints, user=url.user, password=url.password)
+    assert target.name == "stomp://h1:61613,h2:61613"
+    assert "p,w" not in f"{target!r} {target} {Secret('p,w')!r} {Secret('p,w')}"
+
+
+@pytest.mark.parametrize(
+    "password", ["se,cret", "se/cret", "12/cret", "12,cret", "12#cret", "12?cret", "se cret", "a@cret"]
+)
+@pytest.mark.parametrize("tail", ["h", "h:x", "h,h2:y", "h,stomps://h2"])
+def test_raw_password_never_shows(password, tail):
+    """A password with characters that break a URL is refused without a part of it, or of the user, in the message."""
+    try:
+        url = parse_url(f"stomp://alice:{password}@{tail}")
+    except ConfigError as error:
+        seen = f"{error} {error.hint} {error.__cause__} {error.__suppress_context__}"
+        assert "cret" not in seen
+        assert "alice" not in seen
+    else:
+        assert url.password is not None
+        assert url.password.reveal() == password
+        assert Endpoint("alice", 12) not in url.endpoints
