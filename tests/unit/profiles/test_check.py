@@ -1,0 +1,54 @@
+"""What `profile check` finds without connecting."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqctl.profiles.check import Report, check
+
+SCHEMES = ("stomp", "stomp+ssl")
+
+
+def report(world, text, name="mine"):
+    world.put("user", name, text)
+    return check(world.store, world.store.find(name), schemes=SCHEMES)
+
+
+def test_right(world):
+    """A profile that could be used has no problem."""
+    assert report(world, 'extends = "rabbitmq"') == Report()
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("url = ", ["is not TOML"]),
+        ('ulr = "x"\n[auth]\nusr = "x"', ["unknown key ulr", "unknown key auth.usr"]),
+        ('extends = "gone"', ["extends: no profile 'gone'"]),
+        ("", ["it has no url, and no parent that has one"]),
+        ('url = "stmp://h"', ["no transport for stmp://; did you mean 'stomp'?"]),
+        ('url = "stomp://h"\n[tls]\nca = "ca.pem"\nkey = "k.pem"', ["ca: no file at", "key: no file at"]),
+    ],
+)
+def test_wrong(world, text, problems):
+    """Each mistake is one problem, and all of them are told."""
+    found = report(world, text)
+    assert len(found.problems) == len(problems)
+    assert all(words in problem for words, problem in zip(problems, found.problems, strict=True))
+
+
+def test_files_that_are_there(world):
+    """A file is looked for beside the profile that names it."""
+    world.put("user", "ca")
+    assert report(world, 'url = "stomp://h"\n[tls]\nca = "ca.toml"') == Report()
+
+
+def test_sample_to_fill_in(world):
+    """A placeholder is no mistake, but something to do."""
+    assert report(world, 'extends = "amazonmq"') == Report((), "<broker-id>")
+
+
+def test_environment_does_not_matter(world):
+    """What is checked is the profile and not what a variable makes of it; no secret is read."""
+    world.environ["MQCTL_URL"] = "nonsense"
+    assert report(world, 'url = "stomp://h"\n[auth]\npassword = "command:false"') == Report()

@@ -1,0 +1,91 @@
+"""What is written into the user's own configuration."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from mqctl.errors import ConfigError, UsageError
+from mqctl.profiles import edit
+from mqctl.profiles.resolve import Firmness
+
+
+def test_compose():
+    """Dotted keys become tables, what is None is left out, and the text is TOML that says the same."""
+    text = edit.compose({"url": "stomp://h", "description": 'a "b" \n c', "auth.user": "u", "auth.password": None})
+    assert tomllib.loads(text) == {"url": "stomp://h", "description": 'a "b" \n c', "auth": {"user": "u"}}
+    assert text.index("url") < text.index("[auth]")
+
+
+def test_add(world):
+    """A profile that was added is found and read back."""
+    path = edit.add(world.store, "mine", {"extends": "rabbitmq", "url": "stomp://h", "auth.password": "env:P"})
+    assert path == world.directories["user"] / "mine.toml"
+    settings = world.load(profile="mine")
+    assert (settings.get("url").endpoints[0].host, settings.get("vhost")) == ("h", "/")
+
+
+def test_add_never_overwrites(world):
+    """A profile that exists stays unless `force` is set."""
+    path = edit.add(world.store, "mine", {"url": "stomp://one"})
+    before = path.read_text()
+    with pytest.raises(UsageError, match="the profile mine exists already") as refused:
+        edit.add(world.store, "mine", {"url": "stomp://two"})
+    assert refused.value.hint == "--force replaces it"
+    assert path.read_text() == before
+    edit.add(world.store, "mine", {"url": "stomp://two"}, force=True)
+    assert 'url = "stomp://two"' in path.read_text()
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../a", ".a", "-a", "a b", "a.toml", "é"])
+def test_add_refuses_names(world, name):
+    """A name that would be a path, hidden or an option is refused."""
+    with pytest.raises(UsageError, match="not a name for a profile"):
+        edit.add(world.store, name, {"url": "stomp://h"})
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"url": "nowhere"}, "profile mine: url: not a broker URL"),
+        ({"url": "stomp://h", "auth.password": "hunter2"}, "a password is not written here"),
+        ({"url": "stomp://u:hunter2@h"}, "a password does not stand in a url"),
+        ({"url": "stomp://h", "dialect": "clasic"}, "did you mean 'classic'"),
+        ({"extends": "rabitmq"}, "no profile 'rabitmq'; did you mean 'rabbitmq'"),
+    ],
+)
+def test_add_checks_first(world, said, words):
+    """What is no profile is refused, a password not repeated, and nothing is written."""
+    with pytest.raises(ConfigError, match=words) as refused:
+        edit.add(world.store, "mine", said)
+    assert "hunter2" not in str(refused.value)
+    assert not world.directories["user"].exists()
+
+
+def test_cannot_write(world):
+    """A configuration that cannot be written is an error with the path."""
+    world.store.config_dir().parent.write_text("a file where a directory should be")
+    with pytest.raises(ConfigError, match=r"cannot write .*mine.toml"):
+        edit.add(world.store, "mine", {"url": "stomp://h"})
+    with pytest.raises(ConfigError, match=r"cannot write .*mqctl/profile"):
+        edit.use(world.store, world.store.find("local"))
+
+
+def test_use(world):
+    """The choice is read back as the profile in use, until the next."""
+    world.put("user", "mine", 'url = "stomp://mine"')
+    for name in ("mine", "rabbitmq"):
+        assert edit.use(world.store, world.store.find(name)) == name
+        assert (world.load().profile.name, world.load().firmness) == (name, Firmness.USED)
+
+
+@pytest.mark.parametrize("place", ["project", "directory", "elsewhere"])
+def test_use_remembers_a_path(world, place):
+    """A file outside the user's own profiles is remembered by its path, and found from anywhere."""
+    path = world.put(place, "mine", 'url = "stomp://mine"')
+    name = str(path) if place == "elsewhere" else "mine"
+    assert edit.use(world.store, world.store.find(name)) == str(path)
+    world.environ.pop("MQCTL_PROFILE_DIR", None)
+    world.cwd = world.cwd.parent
+    assert world.load().profile.path == str(path)
