@@ -26,9 +26,10 @@ from mqctl.cli.options import (
     duration,
     one_of,
 )
-from mqctl.cli.tailing import Limits, Tailer
+from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.target import connected_or_hosted, settings_for
-from mqctl.errors import UsageError
+from mqctl.cli.writing import Writer
+from mqctl.errors import MeasuredWrong, UsageError
 from mqctl.model import AckMode, SubscriptionId, Topic
 from mqctl.profiles import Settings
 
@@ -127,6 +128,11 @@ class EndOptions:
     timeout: TimeoutOption = None
     idle: IdleOption = None
 
+    def limits(self, settings: Settings, command: str) -> Limits:
+        """The same, with what the profile presets."""
+        preset = settings.command_default(command, "idle") if self.idle is None else self.idle
+        return Limits(count=self.count, timeout_s=self.timeout, idle_s=None if preset is None else duration(preset))
+
 
 app = typer.Typer(add_completion=False)
 
@@ -147,23 +153,34 @@ def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end:
     specs = what.specs(settings, "tail", end.count)
     many = len(specs) > 1 or topics.is_wildcard(specs[0].topic)
     formatter = output.formatter(settings, with_topic=many, escaped=context.on_terminal)
-    idle = end.idle if end.idle is not None else settings.command_default("tail", "idle")
-    limits = Limits(count=end.count, timeout_s=end.timeout, idle_s=None if idle is None else duration(idle))
     inbox = Inbox()
     with connected_or_hosted(context, settings, inbox) as connection:
-        tailer = Tailer(
+        modes = subscribed(context, connection, specs)
+        receiver = Receiver(
             connection=connection,
             inbox=inbox,
-            out=context.stdout,
-            formatter=formatter,
-            ack_modes=subscribed(context, connection, specs),
-            limits=limits,
+            ack_modes=modes,
+            limits=end.limits(settings, "tail"),
+            handle=Writer(context.stdout, formatter, modes),
             complain=context.report,
         )
-        try:
-            tailer.run()
-        finally:
-            context.say(f"received {tailer.received}")
+        receive_all(context, receiver)
+
+
+def receive_all(context: AppContext, receiver: Receiver) -> None:
+    """Receive until the end, then say how many messages came.
+
+    Raises:
+        MeasuredWrong: Some were dropped.
+        MqctlError: As `Receiver.step`.
+    """
+    try:
+        while receiver.step():
+            pass
+    finally:
+        context.say(f"received {receiver.received}")
+    if receiver.dropped:
+        raise MeasuredWrong(f"{receiver.dropped} messages were dropped")
 
 
 def subscribed(

@@ -1,0 +1,114 @@
+"""Receiving until a limit is reached: the loop under `tail` and `watch`.
+
+A message is acknowledged after it was handled: what a broken pipe or a full disk swallows is still the broker's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+from mqctl.adapters.base import Connection
+from mqctl.adapters.inbox import Inbox
+from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout
+from mqctl.model import AckMode, ConnectionEvent, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
+
+FOREVER_S = 3600.0
+"""As long as one wait for messages may be; another follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When a run ends by itself; None is never."""
+
+    count: int | None = None
+    timeout_s: float | None = None
+    idle_s: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Receiver:
+    """Hands what the inbox receives to `handle`, in batches, until a limit is reached.
+
+    Attributes:
+        handle: Takes the deliveries of a batch and the number of the first, counted from 1.
+        received: How many were handled.
+        dropped: How many came too fast to be handled.
+    """
+
+    connection: Connection
+    inbox: Inbox
+    ack_modes: Mapping[SubscriptionId, AckMode]
+    limits: Limits
+    complain: Callable[[str], None]
+    handle: Callable[[Sequence[Delivery], int], None] = lambda _deliveries, _first: None
+    received: int = 0
+    dropped: int = 0
+    _deadline: float = field(init=False)
+    _idle_deadline: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        now = time.monotonic()
+        self._deadline = now + (inf if self.limits.timeout_s is None else self.limits.timeout_s)
+        self._idle_deadline = self._next_idle(now)
+
+    def step(self, patience_s: float = FOREVER_S) -> bool:
+        """Wait for messages, at most `patience_s`, and handle those that came; whether to go on.
+
+        Raises:
+            OperationTimeout: `timeout_s` is over.
+            MeasuredWrong: `idle_s` passed before `count` messages came.
+            ConnectionLost: The connection went away.
+        """
+        if self.received == self.limits.count or self._is_over():
+            return False
+        end = min(self._deadline, self._idle_deadline, time.monotonic() + patience_s)
+        events = self.inbox.take(max(0.0, end - time.monotonic()))
+        deliveries = [event for event in events if isinstance(event, Delivery)]
+        if self.limits.count is not None:
+            del deliveries[self.limits.count - self.received :]
+        if deliveries:
+            self.handle(deliveries, self.received + 1)
+            self.received += len(deliveries)
+            self._idle_deadline = self._next_idle(time.monotonic())
+            self._acknowledge(deliveries)
+        if len(deliveries) < len(events) and self.received != self.limits.count:
+            self._heed(events)
+        return True
+
+    def _next_idle(self, now: float) -> float:
+        return now + (inf if self.limits.idle_s is None else self.limits.idle_s)
+
+    def _is_over(self) -> bool:
+        now = time.monotonic()
+        if now >= self._deadline:
+            raise OperationTimeout(f"--timeout is over; {self.received} messages came")
+        if now < self._idle_deadline:
+            return False
+        if self.limits.count is not None:
+            raise MeasuredWrong(f"{self.received} of {self.limits.count} messages came before --idle was over")
+        return True
+
+    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+        """Each message in individual mode; in client mode the last of each subscription, which covers all before."""
+        last = {delivery.subscription: delivery for delivery in deliveries}
+        for delivery in deliveries:
+            if delivery.ack is None:
+                continue
+            if self.ack_modes[delivery.subscription] is AckMode.INDIVIDUAL or last[delivery.subscription] is delivery:
+                self.connection.ack(delivery.ack)
+
+    def _heed(self, events: Sequence[ConnectionEvent]) -> None:
+        for event in events:
+            match event:
+                case Disconnected(reason=reason):
+                    raise ConnectionLost(f"connection lost after {self.received} messages: {reason}")
+                case Overflowed(dropped=dropped):
+                    self.dropped += dropped
+                    self.complain(f"{dropped} messages came faster than they were taken, and were dropped")
+                case Fault(reason=reason):
+                    self.complain(f"the broker says: {reason}")
+                case _:
+                    pass
