@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from itertools import count
 
-from mqctl.model import PublishOutcome, Unknown, UnknownCause
+from mqctl.model import PublishOutcome, Rejected, Unknown, UnknownCause
 
 
 class Pending:
@@ -96,6 +96,11 @@ class Receipts:
             while self._open:
                 self._open.popitem()[1].settle(self.lost)
             self._settled.notify_all()
+
+    def reject_only(self, reason: str) -> None:
+        """If exactly one request is open, it is the one that was refused."""
+        if len(self._open) == 1:
+            self.settle({next(iter(self._open)): Rejected(reason)})
 
     def wait_until_empty(self, timeout_s: float) -> bool:
         """Wait until every request is answered; whether it came to that."""

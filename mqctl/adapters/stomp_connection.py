@@ -13,7 +13,7 @@ from typing import Final, Self
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.pending import Receipts, Settled
-from mqctl.adapters.stomp_events import FrameReader, Unacknowledged
+from mqctl.adapters.stomp_events import PLAIN_NAMES, FrameReader, Unacknowledged
 from mqctl.adapters.stomp_transport import Transport, protocol
 from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
 from mqctl.model import (
@@ -23,7 +23,6 @@ from mqctl.model import (
     Confirmed,
     Connected,
     ConnectionEvent,
-    Dialect,
     Disconnected,
     Outgoing,
     Rejected,
@@ -68,25 +67,24 @@ class StompConnection:
     ) -> None:
         self.greeting = greeting
         self._dialect = greeting.dialect
+        self._reading = READINGS[greeting.dialect]
+        self._names = greeting.dialect or PLAIN_NAMES
         self._client_id = client_id
         self._transport = transport
         self._protocol = protocol(transport)
         self._sink = sink
         self._receipts = Receipts()
         self._unacknowledged = Unacknowledged()
-        self._frames = FrameReader(self._names, transport.version, self._unacknowledged)
+        self._frames = FrameReader(greeting.dialect, transport.version, self._unacknowledged)
         self._durables: dict[SubscriptionId, str] = {}
         self._subscription_numbers = count(1)
+        self._unasked = False
+        """Whether a frame went out whose fate nobody asked for; a complaint may be about that one."""
         self._closing = threading.Lock()
         self._close_begun = False
         self._closed = threading.Event()
         self._muted = False
         transport.run(beat, self)
-
-    @property
-    def _names(self) -> Dialect:
-        """Whose topic names are used; a broker that does not say who it is gets the plainest ones."""
-        return self._dialect or Dialect.HUB
 
     def on_open(self) -> None:
         """The reading thread runs."""
@@ -102,10 +100,14 @@ class StompConnection:
 
     def on_closed(self, reason: str) -> None:
         """Nothing more comes; called last from the reading thread."""
-        if self._frames.complaint is not None:
-            reason = f"{reason} after complaining: {self._frames.complaint}"
         expected = self._close_begun
-        reason = "closed" if expected else reason
+        complaint = self._frames.complaint
+        if expected:
+            reason = "closed"
+        elif complaint is not None:
+            reason = f"{reason} after complaining: {complaint.text}"
+        if complaint is not None and complaint.code in self._reading.definite_errors and not self._unasked:
+            self._receipts.reject_only(complaint.text)
         self._receipts.lose(reason)
         self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
 
@@ -129,6 +131,7 @@ class StompConnection:
             return Settled(self._receipts.lost)
         if confirmation is Confirmation.BROKER:
             return self._submit_confirmed(destination, message.payload, headers)
+        self._unasked = True
         try:
             self._protocol.send(destination, message.payload, headers=headers)
         except OSError as error:
@@ -192,7 +195,7 @@ class StompConnection:
         return subscribe_headers(self._dialect, wish) | dict(spec.headers)
 
     def _new_id(self, spec: SubscribeSpec) -> SubscriptionId:
-        if spec.durable is None or READINGS[self._dialect].durable is not Durable.SUBSCRIPTION_ID:
+        if spec.durable is None or self._reading.durable is not Durable.SUBSCRIPTION_ID:
             return SubscriptionId(str(next(self._subscription_numbers)))
         if spec.durable in self._unacknowledged:
             raise UsageError(f"this connection already has the durable subscription {spec.durable!r}")
@@ -208,7 +211,7 @@ class StompConnection:
             raise UsageError("only a durable subscription can be forgotten")
         deadline = time.monotonic() + timeout_s
         if forget and durable is not None:
-            if READINGS[self._dialect].forget_alone:
+            if self._reading.forget_alone:
                 self._unsubscribe(subscription, {}, deadline)
             self._unsubscribe(subscription, forget_headers(self._dialect, durable), deadline)
         else:
@@ -225,7 +228,7 @@ class StompConnection:
 
     def _ask(self, what: str, send: Callable[[dict[str, str]], None], timeout_s: float) -> None:
         """Send a frame that asks for a receipt, and wait for it."""
-        complaints = self._frames.complaints
+        before = self._frames.complaint
         pending = self._receipts.open()
         try:
             with self._transport.until(time.monotonic() + timeout_s):
@@ -237,15 +240,17 @@ class StompConnection:
         except UsageError:
             self._receipts.forget(pending)
             raise
-        match pending.outcome(timeout_s):
-            case Confirmed():
+        outcome = pending.outcome(timeout_s)
+        complaint = None if self._frames.complaint is before else self._frames.complaint
+        match outcome:
+            case Confirmed() if complaint is None or not self._reading.receipt_despite_error:
                 return
             case Rejected(reason):
                 raise RefusedError(f"the broker refused to {what}: {reason}")
-            case Unknown() if self._frames.complaints > complaints:
-                # An error that names no request, and no answer to this one: they belong together.
+            case Confirmed() | Unknown() if complaint is not None:
+                # An error that names no request, and no proper answer to this one: they belong together.
                 self._receipts.forget(pending)
-                raise RefusedError(f"the broker refused to {what}: {self._frames.complaint}")
+                raise RefusedError(f"the broker refused to {what}: {complaint.text}")
             case Unknown(_, UnknownCause.TIMEOUT):
                 self._receipts.forget(pending)
                 raise OperationTimeout(f"the broker did not confirm within {timeout_s:g} s: {what}")
@@ -260,12 +265,13 @@ class StompConnection:
         """See `Connection.nack`."""
         if self._transport.version is Version.V1_0:
             raise UnsupportedError("STOMP 1.0, which this broker speaks, has no negative acknowledgement")
-        self._acknowledge("nack", token, cumulative=READINGS[self._dialect].nack_cumulative)
+        self._acknowledge("nack", token, cumulative=self._reading.nack_cumulative)
 
     def _acknowledge(self, verb: str, token: AckToken, *, cumulative: bool) -> None:
         self._refuse_in_sink()
         wire_id = self._unacknowledged.use(token, cumulative=cumulative)
         # Only STOMP 1.1 names the subscription; in 1.2 the id alone is unique (STOMP 1.2, ACK).
+        self._unasked = True
         which = (wire_id, token.subscription) if self._transport.version is Version.V1_1 else (wire_id,)
         try:
             getattr(self._protocol, verb)(*which)

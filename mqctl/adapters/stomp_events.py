@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from mqctl.errors import UsageError
@@ -20,12 +21,16 @@ from mqctl.model import (
     Rejected,
     SubscriptionId,
 )
+from mqctl.protocols.stomp.dialects import READINGS
 from mqctl.protocols.stomp.frame import Frame
 from mqctl.protocols.stomp.spec import Command, Header, Version
 from mqctl.topics import from_stomp
 
+PLAIN_NAMES: Final = Dialect.HUB
+"""Whose topic names a broker gets that does not say who it is: the plainest."""
+
 _CONFIRMED: Final = Confirmed(Confirmation.BROKER)
-_REDELIVERED: Final = {"true": True, "false": False}
+_REDELIVERED: Final[Mapping[str | None, bool | None]] = {"true": True, "false": False}
 _TOPICS_KEPT: Final = 10_000
 _DETAIL_LENGTH: Final = 300
 
@@ -96,23 +101,30 @@ class _Receipt:
         self.wire_id = wire_id
 
 
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An ERROR that names no request: the broker's code word, where it uses such, and its words in full."""
+
+    code: str
+    text: str
+
+
 class FrameReader:
     """Sorts frames into events and verdicts. One thread only.
 
     Args:
-        dialect: Whose destinations are read.
+        dialect: Whose words these are; None is somebody unknown.
         version: From 1.2 on, the header `ack` is the protocol's; before, it is a user's.
         unacknowledged: Where tokens are registered.
     """
 
-    def __init__(self, dialect: Dialect, version: Version, unacknowledged: Unacknowledged) -> None:
+    def __init__(self, dialect: Dialect | None, version: Version, unacknowledged: Unacknowledged) -> None:
         self.messages = 0
-        self.complaint: str | None = None
-        """The last ERROR that named no request."""
-        self.complaints = 0
-        """How many there were."""
+        self.complaint: Complaint | None = None
+        """The last ERROR that named no request; a new object each time."""
         self._ack_header = Header.ACK if version is Version.V1_2 else Header.MESSAGE_ID
-        self._dialect = dialect
+        self._dialect = dialect or PLAIN_NAMES
+        self._redelivered = {**_REDELIVERED, None: READINGS[dialect].redelivered_absent}
         self._unacknowledged = unacknowledged
         self._topics: dict[str, str] = {}
 
@@ -158,7 +170,7 @@ class FrameReader:
             subscription,
             now_ns,
             message_id,
-            None if redelivered is None else _REDELIVERED.get(redelivered),
+            self._redelivered.get(redelivered),
             ack=self._unacknowledged.token(subscription, ack_id or ""),
         )
 
@@ -171,9 +183,8 @@ class FrameReader:
     def _fault(self, frame: Frame, now_ns: int) -> Fault:
         if frame.command != Command.ERROR:
             return Fault(now_ns, f"the broker sent a frame that no client expects: {frame.command}")
-        self.complaint = error_text(frame)
-        self.complaints += 1
-        return Fault(now_ns, self.complaint)
+        self.complaint = Complaint(frame.headers.get(Header.MESSAGE, ""), error_text(frame))
+        return Fault(now_ns, self.complaint.text)
 
 
 def error_text(frame: Frame) -> str:

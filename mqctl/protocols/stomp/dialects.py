@@ -68,6 +68,12 @@ class Reading:
     """Whether a cumulative ACK covers the whole connection instead of one subscription."""
     nack_cumulative: bool = True
     """Whether NACK in client mode covers the earlier messages too."""
+    redelivered_absent: bool | None = None
+    """What a message without a `redelivered` header says about that."""
+    receipt_despite_error: bool = False
+    """Whether RECEIPT follows an ERROR about the same frame, so that it proves nothing then."""
+    definite_errors: frozenset[str] = frozenset()
+    """`message` headers of an ERROR without receipt-id that mean: one of your frames was not carried out."""
     send_forbidden: frozenset[str] = frozenset()
     """Headers that SEND must not carry."""
     persistent_is_queue: bool = False
@@ -80,6 +86,7 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             broker="ActiveMQ Classic",
             nack="moves the message to the dead-letter queue at once; a message that is not persistent is lost",
             nack_cumulative=False,
+            redelivered_absent=False,
             prefetch=Prefetch.MESSAGES,
             prefetch_header="activemq.prefetchSize",
             expiry=Expiry.EPOCH_MS,
@@ -124,6 +131,8 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             cumulative_per_connection=True,
             send_forbidden=frozenset({"message-id"}),
             persistent_is_queue=True,
+            receipt_despite_error=True,
+            definite_errors=frozenset({"access_refused", "not_found", "precondition_failed", "resource_locked"}),
         ),
         Dialect.HUB: Reading(
             broker="the hub",
@@ -136,6 +145,7 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             durable_headers={"activemq.subscriptionName": "{name}"},
             forget={"activemq.subscriptionName": "{name}"},
             wildcards=True,
+            redelivered_absent=False,
         ),
         None: Reading(broker="this broker", nack="is the broker's affair"),
     }

@@ -1,0 +1,128 @@
+"""What becomes of a published message."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from mqctl.adapters.base import SubscribeSpec
+from mqctl.errors import TopicError
+from mqctl.model import Confirmation, Confirmed, Outgoing, Rejected, Topic, Unknown, UnknownCause
+from mqctl.testing.subject import Subject
+
+_PAYLOADS = {
+    "empty": b"",
+    "text": "한국어, ü and ✓".encode(),
+    "NUL": b"a\0b\0",
+    "not UTF-8": bytes(range(256)),
+    "like a frame": b"\n\nSEND\ndestination:/topic/x\n\nbody\0\n",
+    "5 MiB": bytes(range(256)) * (5 * 4096),
+}
+_HEADERS = {
+    "plain": "value",
+    "empty": "",
+    "colon": "a:b",
+    "backslash": "a\\b\\n",
+    "line": "one\ntwo",
+    "unicode": "값 ✓",
+    "spaces": " kept ",
+}
+
+
+class PublishLaws:
+    """Laws of publishing."""
+
+    @pytest.mark.parametrize("payload", _PAYLOADS.values(), ids=_PAYLOADS)
+    def test_a_payload_arrives_as_it_was_sent(self, subject: Subject, payload: bytes) -> None:
+        connection, recorder = subject.connect()
+        topic = subject.topic()
+        subscription = connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
+        before_ns = time.monotonic_ns()
+        subject.publish(connection, topic, payload)
+        delivery = recorder.deliveries(1)[0]
+        assert delivery.payload == payload
+        assert delivery.subscription == subscription
+        assert delivery.topic == ".".join(topic.levels)
+        assert before_ns < delivery.received_ns < time.monotonic_ns()
+
+    @pytest.mark.parametrize("value", _HEADERS.values(), ids=_HEADERS)
+    def test_a_header_arrives_as_it_was_sent(self, subject: Subject, value: str) -> None:
+        subject.needs("headers")
+        connection, recorder = subject.connect()
+        topic = subject.topic()
+        connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
+        subject.publish(connection, topic, b"", headers={"mine": value})
+        assert recorder.deliveries(1)[0].headers["mine"] == value
+
+    def test_a_thousand_messages_keep_their_order(self, subject: Subject) -> None:
+        connection, recorder = subject.connect()
+        topic = subject.topic()
+        connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
+        sent = [str(number).encode() for number in range(1000)]
+        subject.publish(connection, topic, *sent)
+        recorder.deliveries(1000)
+        assert recorder.payloads == sent
+
+    @pytest.mark.parametrize("level", [Confirmation.NONE, Confirmation.SOCKET])
+    def test_less_confirmation_than_the_brokers_is_known_at_once(self, subject: Subject, level: Confirmation) -> None:
+        connection, _ = subject.connect()
+        pending = connection.submit(Outgoing(topic=subject.topic(), payload=b"x"), confirmation=level)
+        assert pending.done()
+        assert pending.outcome(0) == Confirmed(level)
+
+    def test_a_wildcard_cannot_be_published_to(self, subject: Subject) -> None:
+        connection, _ = subject.connect()
+        with pytest.raises(TopicError):
+            connection.submit(Outgoing(topic=Topic(levels=("a", "*")), payload=b"x"))
+
+    def test_a_confirmation_that_does_not_come_in_time_makes_it_unknown_for_now(self, subject: Subject) -> None:
+        link = subject.a_link()
+        connection, _ = subject.connect()
+        link.stall()
+        pending = connection.submit(Outgoing(topic=subject.topic(), payload=b"x"))
+        early = pending.outcome(0.05)
+        assert isinstance(early, Unknown)
+        assert early.cause is UnknownCause.TIMEOUT
+        link.resume()
+        assert isinstance(pending.outcome(subject.patience_s), Confirmed)
+
+    def test_a_lost_connection_makes_what_is_pending_unknown(self, subject: Subject) -> None:
+        link = subject.a_link()
+        connection, _ = subject.connect()
+        link.stall()
+        pending = connection.submit(Outgoing(topic=subject.topic(), payload=b"x"))
+        link.cut()
+        outcome = pending.outcome(subject.patience_s)
+        assert isinstance(outcome, Unknown)
+        assert outcome.cause is UnknownCause.LOST
+
+    def test_what_the_broker_refuses_is_rejected_in_its_words(self, subject: Subject) -> None:
+        if subject.forbidden is None:
+            pytest.skip("everything may be published here")
+        target, topic = subject.forbidden
+        with subject.adapter.connect(target, sink=lambda _events: None) as connection:
+            outcome = connection.submit(Outgoing(topic=topic, payload=b"x")).outcome(subject.patience_s)
+        assert isinstance(outcome, Rejected)
+        assert outcome.reason
+
+    def test_an_expired_message_is_not_delivered(self, subject: Subject) -> None:
+        subject.needs("expires")
+        connection, recorder = subject.connect()
+        queue = subject.a_queue()
+        subject.publish(connection, queue, b"short-lived", expires_ms=50)
+        # That time passes is what is tested here.
+        time.sleep(0.5)
+        subject.publish(connection, queue, b"lasting")
+        connection.subscribe(SubscribeSpec(topic=queue), timeout_s=subject.patience_s)
+        recorder.message(b"lasting")
+        assert recorder.payloads == [b"lasting"]
+
+    def test_a_message_that_is_persistent_or_has_a_priority_is_taken(self, subject: Subject) -> None:
+        connection, recorder = subject.connect()
+        topic = subject.topic()
+        connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
+        for feature, option in (("persistent", {"persistent": True}), ("priority", {"priority": 7})):
+            if feature in subject.adapter.info.features:
+                subject.publish(connection, topic, feature.encode(), **option)
+                recorder.message(feature.encode())
