@@ -27,6 +27,9 @@ FOLDED = frozenset({"chart"})
 PRODUCER_ID_LENGTH = 6
 POSITION_ID_LENGTH = 12
 
+NUMBER_MAX = 1e300
+"""Larger numbers are not drawn: the difference of two of them might be no number any more."""
+
 TEXT_LENGTH_MAX = 200
 """So many characters of a message are kept for people to see."""
 
@@ -42,7 +45,7 @@ class Position(NamedTuple):
 
 
 Value = float | tuple[float, ...] | Position
-"""What a view can draw. Every number in it is finite."""
+"""What a view can draw. No number in it is beyond `NUMBER_MAX`."""
 
 
 class Sample(NamedTuple):
@@ -104,7 +107,7 @@ def parse_number(text: str) -> int | float:
     """Read a number as typed on a command line; whole numbers stay whole.
 
     Raises:
-        UsageError: It is no finite number.
+        UsageError: It is no number, or beyond `NUMBER_MAX`.
     """
     shape = _NUMBER.fullmatch(text.strip())
     if shape is None:
@@ -114,7 +117,7 @@ def parse_number(text: str) -> int | float:
         number = int(text) if whole else float(text)
     except ValueError:  # more digits than Python is willing to convert
         number = math.inf
-    if not _finite(number):
+    if abs(number) > NUMBER_MAX:
         raise UsageError(f"too large a number: {text[:20]!r}…")
     return number
 
@@ -196,18 +199,11 @@ def _value(data: object) -> Value:
 
 
 def _number(item: object, name: str) -> float:
-    if item.__class__ is int or item.__class__ is float:  # not bool, which is a subclass of int
-        if _finite(item):
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        if abs(item) <= NUMBER_MAX:  # false for NaN too
             return item
         raise LookupError(f"{name} is {'NaN' if isinstance(item, float) and math.isnan(item) else 'too large'}")
     raise LookupError(f"{name} is {_kind(item)}, not a number")
-
-
-def _finite(number: int | float) -> bool:
-    try:
-        return math.isfinite(number)
-    except OverflowError:  # a whole number beyond 1.8e308
-        return False
 
 
 _KINDS = {bool: "true or false", str: "text", type(None): "null", list: "an array", dict: "an object"}

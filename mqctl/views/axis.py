@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-_LIMIT = 1e300
-"""Numbers beyond are drawn at the edge, so that no difference of two overflows."""
+_RANGE_MIN = 1e-300
 
 _FRACTION_MIN = 1e-12
 """A range smaller than this part of its numbers is noise of floating point and is drawn as one value."""
@@ -45,27 +44,22 @@ def axis(low: float, high: float, ticks_max: int) -> Axis:
     Args:
         low: Smallest number to show.
         high: Largest.
-        ticks_max: How many ticks there is room for; two are always made, a third where a tick lies between.
+        ticks_max: How many ticks there is room for, at least three: two round a range that has one inside.
     """
-    low, high = _widened(clamp(low), clamp(high))
-    spans_max = max(ticks_max - 1, 1)
+    low, high = _widened(low, high)
+    spans_max = max(ticks_max - 1, 2)
     power = 10.0 ** math.floor(math.log10((high - low) / spans_max))
     fitting = (power * nice for nice in (1, 2, 5, 10) if _spans(low, high, power * nice) <= spans_max)
     step = next(fitting, power * 20)
     return Axis(math.floor(low / step + _FUZZ) * step, math.ceil(high / step - _FUZZ) * step, step)
 
 
-def clamp(number: float) -> float:
-    """`number`, or the largest that is drawn."""
-    return float(min(max(number, -_LIMIT), _LIMIT))
-
-
 def _widened(low: float, high: float) -> tuple[float, float]:
     """One value has no range: it is shown in the middle of one."""
     largest = max(abs(low), abs(high))
-    if high - low > max(largest * _FRACTION_MIN, 1 / _LIMIT):
+    if high - low > max(largest * _FRACTION_MIN, _RANGE_MIN):
         return low, high
-    margin = max(largest / 2, 1 / _LIMIT) if largest else 1.0
+    margin = max(largest / 2, _RANGE_MIN) if largest else 1.0
     return low - margin, high + margin
 
 

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.segment import Segment
 
-from mqctl.views.axis import Axis, axis, clamp
+from mqctl.views.axis import Axis, axis
 from mqctl.views.base import Line, Mark, blank, format_number, message, overlay
 from mqctl.views.theme import ACCENT, BOLD, DIM, Look
 
 EIGHTHS = 8
 _WIDTH_MIN, _HEIGHT_MIN = 12, 6
 """Smaller pictures are bars only, without axes."""
+
+_LABEL_MIN = 4
+"""Labels are cut down to this; where bars are narrower still, only every second or third is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Scale:
 
     def eighths(self, value: float) -> int:
         """Length of a bar, negative below zero."""
-        return round(clamp(value) * self.unit)
+        return round(value * self.unit)
 
     def row_of(self, tick: float) -> int:
         """The row, counted from the bottom, in which a bar of this value ends; -1 is the axis itself."""
@@ -145,9 +148,10 @@ def _base(name: str, gutter: int, width: int, hidden: int, look: Look) -> Line:
 
 def _labels(bars: Sequence[_Bar], labels: Sequence[str], left: int, width: int, look: Look) -> Line:
     slot = bars[1].column - bars[0].column if len(bars) > 1 else width - left
+    room = min(max(map(cell_len, labels)), max(slot - 1, _LABEL_MIN))
+    every = room // slot + 1
     marks = []
-    for bar, label in zip(bars, labels, strict=False):
-        text = look.fit(label, min(cell_len(label), slot - (slot > 2 and len(bars) > 1)))
-        column = bar.column + (bar.width - cell_len(text)) // 2
-        marks.append((max(column, 0), text, BOLD))
+    for bar, label in list(zip(bars, labels, strict=False))[::every]:
+        text = look.fit(label, min(cell_len(label), room))
+        marks.append((max(bar.column + (bar.width - cell_len(text)) // 2, 0), text, BOLD))
     return [*blank(left), *overlay(" " * (width - left), DIM, marks)]

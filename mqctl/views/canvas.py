@@ -16,11 +16,20 @@ DOTS_X, DOTS_Y = 2, 4
 _BITS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bit of a dot by its row and column in the cell: the pattern of U+2800 onwards (Unicode 16, Braille Patterns)."""
 
-_OR_ROW = tuple(bytes(cell | left | right for cell in range(256)) for left, right in _BITS)
-"""For each row of dots, the table for `bytes.translate` that sets both its dots."""
+_ROW = tuple(left | right for left, right in _BITS)
+"""Both bits of each row of dots."""
 
 _COLUMN = tuple(tuple(sum(_BITS[y][x] for y in range(top, 4)) for top in range(5)) for x in range(2))
 """Bits of column x from row `top` down."""
+
+
+def _or_table(bits: int) -> bytes:
+    return bytes(cell | bits for cell in range(256))
+
+
+_OR_ROW = tuple(map(_or_table, _ROW))
+_OR_COLUMN = tuple(_or_table(column[0]) for column in _COLUMN)
+"""Tables for `bytes.translate`, which sets the dots of many cells at once."""
 
 _TOP = _BITS[0][0] | _BITS[0][1] | _BITS[1][0] | _BITS[1][1]
 BRAILLE = " " + "".join(chr(0x2800 + pattern) for pattern in range(1, 256))
@@ -52,44 +61,39 @@ class Canvas:
         self.height = height
         self.dots_x = width * DOTS_X
         self.dots_y = height * DOTS_Y
-        self._rows = [bytearray(width) for _ in range(height)]
-
-    def set(self, x: int, y: int) -> None:
-        """Set one dot; (0, 0) is at the top left."""
-        if 0 <= x < self.dots_x and 0 <= y < self.dots_y:
-            self._rows[y >> 2][x >> 1] |= _BITS[y & 3][x & 1]
+        self._cells = bytearray(width * height)  # one column of cells after the other: lines are mostly vertical
 
     def across(self, y: int, left: int, right: int) -> None:
         """Set the dots of row `y` from `left` to `right`, both included."""
         left, right = max(left, 0), min(right, self.dots_x - 1)
         if left > right or not 0 <= y < self.dots_y:
             return
-        row, bits = self._rows[y >> 2], _BITS[y & 3]
+        cells, height, row, bits = self._cells, self.height, y >> 2, _BITS[y & 3]
         if left & 1:
-            row[left >> 1] |= bits[1]
+            cells[(left >> 1) * height + row] |= bits[1]
             left += 1
         if not right & 1:
-            row[right >> 1] |= bits[0]
+            cells[(right >> 1) * height + row] |= bits[0]
             right -= 1
         if left < right:
-            cells = slice(left >> 1, (right >> 1) + 1)
-            row[cells] = row[cells].translate(_OR_ROW[y & 3])
+            whole = slice((left >> 1) * height + row, (right >> 1) * height + row + 1, height)
+            cells[whole] = cells[whole].translate(_OR_ROW[y & 3])
 
     def down(self, x: int, top: int, bottom: int) -> None:
         """Set the dots of column `x` from `top` to `bottom`, both included."""
-        top, bottom = max(top, 0), min(bottom, self.dots_y - 1)
+        if top < 0 or bottom >= self.dots_y:
+            top, bottom = max(top, 0), min(bottom, self.dots_y - 1)
         if top > bottom or not 0 <= x < self.dots_x:
             return
-        column, cell = _COLUMN[x & 1], x >> 1
-        first, last = top >> 2, bottom >> 2
+        cells, column, start = self._cells, _COLUMN[x & 1], (x >> 1) * self.height
+        first, last = start + (top >> 2), start + (bottom >> 2)
         below = column[(bottom & 3) + 1]
         if first == last:
-            self._rows[first][cell] |= column[top & 3] & ~below
+            cells[first] |= column[top & 3] & ~below
             return
-        self._rows[first][cell] |= column[top & 3]
-        for row in self._rows[first + 1 : last]:
-            row[cell] |= column[0]
-        self._rows[last][cell] |= column[0] & ~below
+        cells[first] |= column[top & 3]
+        cells[first + 1 : last] = cells[first + 1 : last].translate(_OR_COLUMN[x & 1])
+        cells[last] |= column[0] & ~below
 
     def line(self, x0: int, y0: int, x1: int, y1: int) -> None:
         """Set the dots of a line without gaps, one span of a column after the other."""
@@ -120,4 +124,5 @@ class Canvas:
 
     def rows(self, glyphs: str = BRAILLE) -> list[str]:
         """The rows as text, one character a cell; a cell without dots is a space."""
-        return [codecs.charmap_decode(row, "strict", glyphs)[0] for row in self._rows]
+        cells, height = bytes(self._cells), self.height
+        return [codecs.charmap_decode(cells[row::height], "strict", glyphs)[0] for row in range(height)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 from mqctl.application import Position, Sample
 from mqctl.views.bars import draw_bars
 from mqctl.views.base import NS_PER_S, Line, Tally, ViewOptions, bad_line, format_number, message
-from mqctl.views.plot import Span, draw_line
+from mqctl.views.plot import Span, draw_line, extent
 
 SPANS_MAX = 1024
 """A line keeps so many points, however fast numbers come and however wide the terminal."""
@@ -111,7 +111,7 @@ class ChartView:
     def _range(self, now_ns: int) -> str:
         if self._kind == "line":
             spans = self._seen(now_ns, self._window_ns(now_ns))
-            low, high = min(span.low for span in spans), max(span.high for span in spans)
+            low, high = extent(spans)
             parts = [("last", self._spans[-1].last), ("min", low), ("max", high)]
         elif self._bars:
             parts = [("min", min(self._bars)), ("max", max(self._bars))]

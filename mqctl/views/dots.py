@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mqctl.application import Position, Sample
-from mqctl.views.axis import Axis, axis, clamp
+from mqctl.views.axis import Axis, axis
 from mqctl.views.base import Line, Mark, Tally, ViewOptions, bad_line, beside, blank, format_number, message, overlay
 from mqctl.views.canvas import ASCII, BRAILLE, DOTS_X, DOTS_Y, Canvas
 from mqctl.views.theme import BOLD, DIM, PLAIN, PRODUCERS, Look
@@ -56,7 +56,7 @@ class DotsView:
         problem = sample.problem
         match sample.value:
             case Position() as at:
-                self._move(sample.producer_id or _ANONYMOUS, Position(clamp(at.x), clamp(at.y)))
+                self._move(sample.producer_id or _ANONYMOUS, at)
             case None:
                 pass
             case _:

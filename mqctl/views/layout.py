@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
-from mqctl.views.base import Line, View
+from mqctl.views.base import Line, View, blank
 from mqctl.views.theme import BOLD, DIM, PLAIN, WARN, Look
 
 _PANE_WIDTH_MIN, _PANE_HEIGHT_MIN = 16, 5
@@ -46,7 +46,7 @@ def compose(panes: Sequence[Pane], status: Status, *, width: int, height: int, n
     if room < 1:
         return [_status(status, 0, width, look)]
     shown = panes[: max((width // _PANE_WIDTH_MIN) * (room // _PANE_HEIGHT_MIN), 1)]
-    lines: list[Line] = []
+    lines: list[Line] = [blank(width) for _ in range(room if not shown else 0)]
     columns = _columns(len(shown), width, room)
     grid = [shown[at : at + columns] for at in range(0, len(shown), columns)]
     for row, row_height in zip(grid, _shares(room, len(grid)), strict=True):
@@ -93,7 +93,7 @@ def _border(corners: str, left: str, style: Style, right: str, *, width: int, lo
     room = width - 4
     left = look.fit(f" {left} ", min(cell_len(left) + 2, room))
     right = f" {right} " if right else ""
-    if cell_len(left) + cell_len(right) > room:
+    if cell_len(left) + cell_len(right) >= room:
         right = ""
     between = look.horizontal * (room - cell_len(left) - cell_len(right))
     return [

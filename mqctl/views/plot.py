@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from rich.segment import Segment
 
 from mqctl.views import canvas
-from mqctl.views.axis import Axis, axis, clamp
+from mqctl.views.axis import Axis, axis
 from mqctl.views.base import NS_PER_S, Line
 from mqctl.views.theme import ACCENT, DIM, Look
 
 _WIDTH_MIN, _HEIGHT_MIN = 16, 5
 """Smaller pictures are the line only, without axes."""
+
+_NOWHERE = 1 << 62
+"""A column that no other is to the right of."""
 
 _RUNS = re.compile(r" +|[^ ]+")
 
@@ -30,14 +35,20 @@ class Span(NamedTuple):
 
     def join(self, later: Span) -> Span:
         """This and the numbers that followed."""
-        low = self.low if self.low < later.low else later.low
-        high = self.high if self.high > later.high else later.high
-        return Span(self.at_ns, self.first, low, high, later.last)
+        return Span(self.at_ns, self.first, min(self.low, later.low), max(self.high, later.high), later.last)
+
+
+_LOW, _HIGH = itemgetter(Span._fields.index("low")), itemgetter(Span._fields.index("high"))
+
+
+def extent(spans: Sequence[Span]) -> tuple[float, float]:
+    """The least and the greatest number of `spans`, of which there must be one."""
+    return min(map(_LOW, spans)), max(map(_HIGH, spans))
 
 
 def draw_line(spans: Sequence[Span], now_ns: int, window_ns: int, *, width: int, height: int, look: Look) -> list[Line]:
     """Draw the last `window_ns` of `spans`, oldest first; there must be one."""
-    low, high = min(span.low for span in spans), max(span.high for span in spans)
+    low, high = extent(spans)
     if width < _WIDTH_MIN or height < _HEIGHT_MIN:
         scale = axis(low, high, 2)
         trace = _trace(spans, now_ns, window_ns, width=width, height=height, scale=scale, look=look)
@@ -67,28 +78,23 @@ def _trace(
     right = paper.dots_x - 1
     per_ns, per_unit = right / window_ns, (paper.dots_y - 1) / (scale.high - scale.low)
 
+    def x(span: Span) -> int:
+        return right - round((now_ns - span.at_ns) * per_ns)
+
     def y(value: float) -> int:
-        return round((scale.high - clamp(value)) * per_unit)
+        return round((scale.high - value) * per_unit)
 
-    before: tuple[int, int] | None = None
-    for x, (_, first, low, high, last) in _columns(spans, now_ns, right, per_ns):
-        paper.down(x, y(high), y(low))
-        if before:
-            paper.line(*before, x, y(first))
-        before = x, y(last)
+    before, level = _NOWHERE, 0
+    for column, found in groupby(spans, x):
+        group = list(found)
+        top, bottom, entry = y(max(map(_HIGH, group))), y(min(map(_LOW, group))), y(group[0].first)
+        if column == before + 1:
+            top, bottom = min(top, level), max(bottom, level)
+        elif column > before:
+            paper.line(before, level, column, entry)
+        paper.down(column, top, bottom)
+        before, level = column, y(group[-1].last)
     return paper.rows(canvas.ASCII if look.ascii else canvas.BRAILLE)
-
-
-def _columns(spans: Sequence[Span], now_ns: int, right: int, per_ns: float) -> list[tuple[int, Span]]:
-    """One span for every column of dots that has any."""
-    columns: list[tuple[int, Span]] = []
-    for span in spans:
-        x = right - round((now_ns - span.at_ns) * per_ns)
-        if columns and columns[-1][0] == x:
-            columns[-1] = x, columns[-1][1].join(span)
-        else:
-            columns.append((x, span))
-    return columns
 
 
 def _on_grid(row: str, look: Look) -> Line:

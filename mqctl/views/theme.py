@@ -87,7 +87,7 @@ ASCII = Look(
     axis_corner="+",
     tick="+",
     foot="+",
-    grid=".",
+    grid="-",
     grid_down=":",
     crossing="+",
     blocks=" ..::==##",
