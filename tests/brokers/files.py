@@ -10,6 +10,9 @@ _HERE = Path(__file__).parent
 DISTRIBUTIONS = _HERE.parent.parent / ".brokers"
 """What `scripts/brokers` unpacked."""
 
+STOMPJS = _HERE.parent / "interop" / "stompjs"
+"""The driver of @stomp/stompjs; `scripts/brokers` installs what it needs there."""
+
 
 class NotInstalled(Exception):
     """The broker, or what it runs on, is not on this machine."""
@@ -25,6 +28,18 @@ def installed(name: str) -> Path:
     if not folder.exists():
         raise NotInstalled(f"{name} is not installed: run `make brokers`")
     return folder.resolve()
+
+
+def stompjs() -> list[str]:
+    """The command line of the driver of @stomp/stompjs.
+
+    Raises:
+        NotInstalled: Node.js or the package is missing.
+    """
+    node = shutil.which("node")
+    if node is None or not (STOMPJS / "node_modules").exists():
+        raise NotInstalled("stompjs is not installed: run `make brokers`")
+    return [node, str(STOMPJS / "driver.js")]
 
 
 def version_of(distribution: Path) -> str:

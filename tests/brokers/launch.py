@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.brokers import artemis, classic, rabbitmq
+from tests.brokers.files import installed, stompjs
 from tests.brokers.process import Broker, Credentials
 
 HEAP_MB = 256
@@ -19,6 +20,14 @@ LAUNCHERS: Mapping[str, Callable[[Path, Credentials, int], AbstractContextManage
     "artemis": artemis.launch,
     "rabbitmq": rabbitmq.launch,
 }
+
+INSTALLATIONS: Mapping[str, Callable[[], object]] = {
+    "classic": lambda: installed("classic"),
+    "artemis": lambda: installed("artemis"),
+    "rabbitmq": rabbitmq.server,
+    "stompjs": stompjs,
+}
+"""What raises NotInstalled where it is missing."""
 
 
 @contextlib.contextmanager

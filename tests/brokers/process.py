@@ -73,6 +73,10 @@ class Broker:
         return self._process.pid
 
     @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log(self) -> Path:
         return self.home / "broker.log"
 

@@ -22,9 +22,9 @@ VHOST = "/"
 @contextlib.contextmanager
 def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broker]:
     """A broker with its data below `home`; `heap_mb` is where it begins to hold publishers back."""
-    server = _server()
+    script = server()
     certificates = write_certificates(home)
-    amqp_port, distribution_port, epmd_port, stomp_port, stomps_port, mqtt_port = free_ports(6)
+    amqp_port, distribution_port, epmd_port, stomp_port, stomps_port = free_ports(5)
     write_template(
         "rabbitmq.conf",
         home,
@@ -32,13 +32,29 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
         amqp_port=amqp_port,
         stomp_port=stomp_port,
         stomps_port=stomps_port,
-        mqtt_port=mqtt_port,
         memory_mb=heap_mb,
     )
     (home / "enabled_plugins").write_text("[rabbitmq_stomp].\n", encoding="utf-8")
     (home / "definitions.json").write_text(json.dumps(_definitions(credentials)), encoding="utf-8")
     _write_cookie(home)
-    environment = {
+    configured = Broker(
+        name="rabbitmq",
+        version=script.parent.parent.name.rpartition("-")[2],
+        home=home,
+        command=[str(script)],
+        environment=_environment(home, amqp_port, distribution_port, epmd_port),
+        stomp_port=stomp_port,
+        stomps_port=stomps_port,
+        credentials=credentials,
+        ca_file=certificates.ca_file,
+        vhost=VHOST,
+    )
+    with _name_server(epmd_port), running(configured) as broker:
+        yield broker
+
+
+def _environment(home: Path, amqp_port: int, distribution_port: int, epmd_port: int) -> dict[str, str]:
+    return {
         "HOME": str(home),
         "RABBITMQ_NODENAME": f"throwaway{amqp_port}@localhost",
         "RABBITMQ_DIST_PORT": str(distribution_port),
@@ -54,24 +70,14 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
         "RABBITMQ_ALLOW_INPUT": "1",
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-noinput",
     }
-    configured = Broker(
-        name="rabbitmq",
-        version=server.parent.parent.name.rpartition("-")[2],
-        home=home,
-        command=[str(server)],
-        environment=environment,
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
-        credentials=credentials,
-        ca_file=certificates.ca_file,
-        vhost=VHOST,
-    )
-    with _name_server(epmd_port), running(configured) as broker:
-        yield broker
 
 
-def _server() -> Path:
-    """The script itself: Debian's wrapper insists on a user and a data folder of its own."""
+def server() -> Path:
+    """The script itself: Debian's wrapper insists on a user and a data folder of its own.
+
+    Raises:
+        NotInstalled: The package is missing.
+    """
     found = sorted(Path("/usr/lib/rabbitmq/lib").glob("rabbitmq_server-*/sbin/rabbitmq-server"))
     if not found or not shutil.which("epmd"):
         raise NotInstalled("rabbitmq is not installed: run `make brokers`")

@@ -1,0 +1,62 @@
+"""Each broker is started once, at its first use."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from tests.brokers import require
+from tests.brokers.launch import LAUNCHERS, launch
+from tests.brokers.process import Broker, BrokerFailed
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        require.prepare(item)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    require.demand(item)
+
+
+class Fleet:
+    """The brokers that are up. One that could not be started is not tried again: each try takes a minute."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._known: dict[str, Broker | BrokerFailed] = {}
+
+    def get(self, name: str) -> Broker:
+        if name not in self._known:
+            try:
+                self._known[name] = self._stack.enter_context(launch(name))
+            except BrokerFailed as error:
+                self._known[name] = error
+        known = self._known[name]
+        if isinstance(known, BrokerFailed):
+            raise known
+        if not known.alive:
+            known.restart()
+        return known
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[Fleet]:
+    with contextlib.ExitStack() as stack:
+        yield Fleet(stack)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.broker(name)) for name in LAUNCHERS])
+def broker(request: pytest.FixtureRequest, fleet: Fleet) -> Broker:
+    """Each of the brokers in turn."""
+    return fleet.get(request.param)
+
+
+@pytest.fixture
+def trusting(broker: Broker) -> ssl.SSLContext:
+    """Trusts the broker's authority, and nobody else."""
+    return ssl.create_default_context(cafile=broker.ca_file)
