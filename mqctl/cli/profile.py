@@ -190,8 +190,9 @@ def _check_one(
 ) -> tuple[str, ExitCode]:
     from mqctl.adapters.registry import schemes
     from mqctl.profiles.check import check
+    from mqctl.views.registry import VIEWS
 
-    report = check(store, found, schemes=schemes())
+    report = check(store, found, schemes=schemes(), views=VIEWS)
     for problem in report.problems:
         context.report(f"{found.path}: {problem}")
     if report.problems:

@@ -22,8 +22,8 @@ class Report(NamedTuple):
     to_fill_in: str | None = None
 
 
-def check(store: Store, found: Found, *, schemes: Collection[str]) -> Report:
-    """Check a profile, its parents, its URL's scheme against `schemes`, and the files it names."""
+def check(store: Store, found: Found, *, schemes: Collection[str], views: Collection[str]) -> Report:
+    """Check a profile, its parents, its URL's scheme against `schemes`, its views, and the files it names."""
     try:
         _, problems = parse_profile(read_document(found.path), name=found.name, path=str(found.path))
         if problems:
@@ -34,10 +34,10 @@ def check(store: Store, found: Found, *, schemes: Collection[str]) -> Report:
     url = settings.get("url")
     if url is None:
         return Report(("it has no url, and no parent that has one",))
-    return Report(tuple(_wrong(settings, schemes)), placeholder(url))
+    return Report(tuple(_wrong(settings, schemes, views)), placeholder(url))
 
 
-def _wrong(settings: Settings, schemes: Collection[str]) -> Iterator[str]:
+def _wrong(settings: Settings, schemes: Collection[str], views: Collection[str]) -> Iterator[str]:
     scheme = settings.get("url").scheme
     if scheme not in schemes:
         yield f"no transport for {scheme}://; {did_you_mean(scheme, schemes)}"
@@ -45,3 +45,6 @@ def _wrong(settings: Settings, schemes: Collection[str]) -> Iterator[str]:
         path = settings.path(name)
         if path and not Path(path).is_file():
             yield f"{name.removesuffix('_file')}: no file at {path}"
+    for key, value in settings.presets():
+        if key.endswith(".view") and value.value not in views:
+            yield f"{key}: no view {value.value!r}; {did_you_mean(value.value, views)}"

@@ -113,6 +113,7 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Reader]] = {
     "watch": {
         "ack": readers.one_of(AckMode),
         "prefetch": readers.count,
+        "idle": readers.as_written(readers.duration),
         "view": readers.text,
         "field": readers.text,
         "labels": readers.labels,

@@ -7,11 +7,12 @@ import pytest
 from mqctl.profiles.check import Report, check
 
 SCHEMES = ("stomp", "stomp+ssl")
+VIEWS = ("rect", "chart")
 
 
 def report(world, text, name="mine"):
     world.put("user", name, text)
-    return check(world.store, world.store.find(name), schemes=SCHEMES)
+    return check(world.store, world.store.find(name), schemes=SCHEMES, views=VIEWS)
 
 
 def test_right(world):
@@ -27,6 +28,13 @@ def test_right(world):
         ('extends = "gone"', ["extends: no profile 'gone'"]),
         ("", ["it has no url, and no parent that has one"]),
         ('url = "stmp://h"', ["no transport for stmp://; did you mean 'stomp'?"]),
+        (
+            'url = "stomp://h"\n[topics.a]\nview = "rekt"\n[topics.b]\nview = "rect"\n[defaults.watch]\nview = "x"',
+            [
+                "defaults.watch.view: no view 'x'; known: rect, chart",
+                "topics.a.view: no view 'rekt'; did you mean 'rect'?",
+            ],
+        ),
         ('url = "stomp://h"\n[tls]\nca = "ca.pem"\nkey = "k.pem"', ["ca: no file at", "key: no file at"]),
     ],
 )

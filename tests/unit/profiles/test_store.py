@@ -230,6 +230,9 @@ class TestTrust:
         with pytest.raises(SecretError):
             world.load().target()
         assert world.load(profile="prod").target().password.reveal() == "hunter2"
+        world.put("project", "local", 'extends = "prod"\n[tls]\nverify = false')
+        with pytest.raises(SecretError):
+            world.load().target()
 
 
 class TestReading:
