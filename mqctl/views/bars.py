@@ -94,14 +94,14 @@ def _place(values: Sequence[float], scale: Scale, width: int) -> list[_Bar]:
     bars = []
     for at, value in enumerate(values):
         left = margin + at * slot
-        text = _short(value, slot)
+        text = _short(value, slot - 1)
         bars.append(_Bar(left + (slot - bar) // 2, bar, scale.eighths(value), text, left + (slot - len(text)) // 2))
     return bars
 
 
 def _short(value: float, width: int) -> str:
     """The value with as many digits as fit, or nothing: half a number would be a wrong one."""
-    candidates = (format_number(value), f"{value:.3g}", f"{value:.1g}")
+    candidates = (format_number(value), f"{value:.3g}")
     return next((text for text in candidates if len(text) <= width), "")
 
 

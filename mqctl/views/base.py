@@ -185,6 +185,6 @@ def plain(lines: Iterable[Line]) -> str:
     return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines)
 
 
-def bad_line(sample: Sample, look: Look) -> str:
-    """What could not be drawn, as one line of text."""
-    return f"! {look.clean(sample.problem or '')}: {look.clean(sample.text)}"
+def bad_line(problem: str, sample: Sample, look: Look) -> str:
+    """What could not be drawn and why, as one line of text."""
+    return look.clean(f"! {problem}: {sample.text}" if sample.text else f"! {problem}")

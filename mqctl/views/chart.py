@@ -38,19 +38,16 @@ class ChartView:
 
     def observe(self, topic: str, sample: Sample, now_ns: int) -> None:
         """Take in a message received at `now_ns`."""
-        problem = sample.problem
+        self._tally.add(_problem(sample), now_ns)
         match sample.value:
-            case None:
+            case None | Position():
                 pass
-            case Position():
-                problem = "a position, not a number or an array"
             case tuple() as bars:
                 self._switch("bars")
                 self._bars = bars
             case number:
                 self._switch("line")
                 self._extend(number, now_ns)
-        self._tally.add(problem, now_ns)
 
     def _switch(self, kind: str) -> None:
         self._switches += bool(self._kind) and kind != self._kind
@@ -126,9 +123,13 @@ class ChartView:
     def line(self, sample: Sample) -> str:
         """The number, or the numbers of the array."""
         match sample.value:
-            case None:
-                return bad_line(sample, self._options.look)
+            case None | Position():
+                return bad_line(_problem(sample) or "", sample, self._options.look)
             case tuple() as numbers:
                 return " ".join(map(format_number, numbers))
             case number:
                 return format_number(number)
+
+
+def _problem(sample: Sample) -> str | None:
+    return "a position, not a number or an array" if isinstance(sample.value, Position) else sample.problem

@@ -53,15 +53,9 @@ class DotsView:
 
     def observe(self, topic: str, sample: Sample, now_ns: int) -> None:
         """Take in a message received at `now_ns`."""
-        problem = sample.problem
-        match sample.value:
-            case Position() as at:
-                self._move(sample.producer_id or _ANONYMOUS, at)
-            case None:
-                pass
-            case _:
-                problem = "not a position with x and y"
-        self._tally.add(problem, now_ns)
+        if isinstance(sample.value, Position):
+            self._move(sample.producer_id or _ANONYMOUS, sample.value)
+        self._tally.add(_problem(sample), now_ns)
 
     def _move(self, producer_id: str, at: Position) -> None:
         known = self._producers.pop(producer_id, None)
@@ -135,9 +129,15 @@ class DotsView:
         """Who is where."""
         look = self._options.look
         if not isinstance(sample.value, Position):
-            return bad_line(sample, look)
+            return bad_line(_problem(sample) or "", sample, look)
         who = look.clean(sample.producer_id or _ANONYMOUS)
         return f"{who} x={format_number(sample.value.x)} y={format_number(sample.value.y)}"
+
+
+def _problem(sample: Sample) -> str | None:
+    if sample.value is None or isinstance(sample.value, Position):
+        return sample.problem
+    return "not a position with x and y"
 
 
 class _Field:

@@ -58,14 +58,9 @@ class RectView:
 
     def observe(self, topic: str, sample: Sample, now_ns: int) -> None:
         """Take in a message received at `now_ns`."""
-        problem = sample.problem
-        match sample.value:
-            case None:
-                pass
-            case tuple():
-                problem = "not a number of degrees"
-            case number:
-                self._turn_to(number, now_ns)
+        problem = _problem(sample)
+        if sample.value is not None and not isinstance(sample.value, tuple):
+            self._turn_to(sample.value, now_ns)
         self._tally.add(problem, now_ns)
         self._received.append(self._entry(sample, problem))
 
@@ -141,9 +136,13 @@ class RectView:
         """The angle, and who sent it."""
         look = self._options.look
         if sample.value is None or isinstance(sample.value, tuple):
-            return bad_line(sample, look)
+            return bad_line(_problem(sample) or "", sample, look)
         who = f" from {look.clean(sample.producer_id)}" if sample.producer_id else ""
         return f"{format_number(sample.value)}{look.degree}{who}"
+
+
+def _problem(sample: Sample) -> str | None:
+    return "not a number of degrees" if isinstance(sample.value, tuple) else sample.problem
 
 
 def _turned(degrees: float, dots_x: int, dots_y: int) -> list[tuple[float, float]]:

@@ -43,7 +43,7 @@ def generated(spec: str, count: int) -> list[object]:
 def rect(options: ViewOptions) -> tuple[View, int]:
     view = VIEWS["rect"](options)
     sent = [wrap(angle, "k3x9qa", NOON + timedelta(seconds=n)) for n, angle in enumerate(generated("rotate", 9))]
-    return view, feed(view, [*sent, b"hello", b'{"producerId":"evil\x1b[2J","data":[1]}']) + NS_PER_S
+    return view, feed(view, [*sent, b"hello", b'{"producerId":"evil\\u001b[2J","data":[1]}']) + NS_PER_S
 
 
 def bars(options: ViewOptions) -> tuple[View, int]:
