@@ -24,6 +24,7 @@ TLS_SCHEME: Final = "stomp+ssl"
 
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
 _TLS_HINT: Final = "use the scheme stomp+ssl"
+_CERTIFICATE_HINT: Final = "the broker may want a client certificate"
 _SILENCE_HINT: Final = f"a port that speaks TLS may answer like that: {_TLS_HINT}"
 
 
@@ -141,7 +142,7 @@ def _no_stomp(endpoint: Endpoint, first: bytes, error: FrameError) -> MqctlError
 
 
 def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> ConnectError:
-    hint = None if scheme == TLS_SCHEME else _SILENCE_HINT
+    hint = _CERTIFICATE_HINT if scheme == TLS_SCHEME else _SILENCE_HINT
     match error:
         case ssl.SSLError():
             return TlsError(f"{endpoint} ended the connection: {tls.closing_words(error)}")

@@ -104,6 +104,7 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self._reader: threading.Thread | None = None
         self._stopped = threading.Event()
         self._death = ""
+        self._abandoned = False
         self._last_write_ns = time.monotonic_ns()
         # Since when the reader waits for bytes; None while it is busy with some, which is no silence of the peer.
         self._quiet_since_ns: int | None = None
@@ -199,6 +200,8 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self.set_connected(False)
         self._stream.abort()
         taker.on_closed(self._death or reason)
+        if self._abandoned:
+            self._stream.close()
 
     def _read_on(self, taker: FrameTaker) -> str:
         taker.on_frames(self._early, time.monotonic_ns())
@@ -244,6 +247,8 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         if self._reader is not None and not self.is_reader():
             self._reader.join(timeout_s)
             if self._reader.is_alive():
+                # It will free the socket itself, once whoever holds it lets go.
+                self._abandoned = True
                 return False
         self._stream.close()
         return True

@@ -71,6 +71,13 @@ class PublishLaws:
         assert pending.done()
         assert pending.outcome(0) == Confirmed(level)
 
+    def test_a_topic_comes_back_by_its_name_in_any_script(self, subject: Subject) -> None:
+        connection, recorder = subject.connect()
+        topic = Topic(levels=(*subject.topic().levels, "한국", "100% ü"))
+        connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
+        subject.publish(connection, topic, b"x")
+        assert recorder.message(b"x").topic == ".".join(topic.levels)
+
     def test_a_wildcard_cannot_be_published_to(self, subject: Subject) -> None:
         connection, _ = subject.connect()
         with pytest.raises(TopicError):

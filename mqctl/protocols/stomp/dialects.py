@@ -9,6 +9,7 @@ import enum
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import assert_never
 
 from mqctl.errors import UnsupportedError
 from mqctl.model import AckMode, Dialect, Outgoing, Topic
@@ -211,6 +212,8 @@ def _expiry(reading: Reading, expires_ms: int, now_ms: int) -> dict[str, str]:
             return {reading.expiry_header: str(expires_ms)}
         case Expiry.NONE:
             raise UnsupportedError(f"no way is known to let a message expire at {reading.broker}", hint=_SAY_DIALECT)
+        case _:
+            assert_never(reading.expiry)
 
 
 def _intent(header: str, destination: str) -> dict[str, str]:
@@ -281,6 +284,8 @@ def _prefetch(reading: Reading, wish: Wish) -> dict[str, str]:
             )
         case Prefetch.NONE:
             raise UnsupportedError(f"no way is known to limit the prefetch of {reading.broker}", hint=_SAY_DIALECT)
+        case _:
+            assert_never(reading.prefetch)
 
 
 def _refuse_durable(reading: Reading, wish: Wish) -> None:
