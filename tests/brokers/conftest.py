@@ -7,16 +7,28 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.brokers import require
-from tests.brokers.launch import LAUNCHERS, launch
+from tests.brokers.launch import INSTALLATIONS, LAUNCHERS, launch
 from tests.brokers.process import Broker, BrokerFailed
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         require.prepare(item)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return OneWorkerEach(config, log)
+
+
+class OneWorkerEach(LoadScopeScheduling):
+    """Gives the tests of one broker to one worker, which alone starts it; their ids name it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((name for name in INSTALLATIONS if name in nodeid.rpartition("::")[2]), nodeid)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

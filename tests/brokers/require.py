@@ -14,12 +14,9 @@ TIMEOUT_S = 120
 
 
 def prepare(item: pytest.Item) -> None:
-    """Tests of one broker go to one worker, which alone starts it, and may wait for that start."""
-    name = _name(item)
-    if name is not None:
-        item.add_marker(pytest.mark.xdist_group(name))
-        if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+    """Allow for the start of the broker."""
+    if _name(item) is not None and item.get_closest_marker("timeout") is None:
+        item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 def demand(item: pytest.Item) -> None:
