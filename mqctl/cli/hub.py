@@ -14,13 +14,14 @@ from mqctl.cli.expand import with_groups
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
 from mqctl.hub.config import DEFAULT_STOMP, HubConfig, ignore
-from mqctl.hub.events import HubEvent, as_json
 from mqctl.profiles.readers import reference
 from mqctl.profiles.secrets import follow
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from mqctl.target import Secret, parse_endpoint
 
 MIB = 2**20
+SPARE_FILES = 100
+"""Open files of the process besides the connections: standard streams, listeners, connections being turned away."""
 _BROKER, _STOMP = BrokerLimits(), StompLimits()
 
 
@@ -75,6 +76,10 @@ class LimitOptions:
         float, duration_option("--durable-for", "How long an abandoned durable subscription is kept.")
     ] = _BROKER.durable_for_s
 
+    drain: Annotated[
+        float, duration_option("--drain", "How long a stop waits for clients to take what is on its way.")
+    ] = 5.0
+
     def stomp_limits(self) -> StompLimits:
         """The bounds of a STOMP session."""
         return replace(
@@ -119,13 +124,13 @@ def hub(
 
     mqctl hub --stomp 127.0.0.1:0 --events
     """
+    from mqctl.cli.hub_events import EventPrinter
+    from mqctl.cli.writing import write_out
     from mqctl.hub.thread import serve
 
     context: AppContext = ctx.obj
-
-    def tell(event: HubEvent) -> None:
-        context.emit(as_json(event))
-
+    allow_connections(limits.max_connections)
+    printer = EventPrinter(context) if events else None
     config = HubConfig(
         stomp=tuple(map(parse_endpoint, listen.stomp)) if listen.stomp else (DEFAULT_STOMP,),
         user=listen.user,
@@ -133,9 +138,34 @@ def hub(
         slow_consumer=one_of(SlowConsumer, limits.slow_consumer, "--slow-consumer"),
         broker_limits=limits.broker_limits(),
         stomp_limits=limits.stomp_limits(),
-        on_event=tell if events else ignore,
+        drain_s=limits.drain,
+        on_event=printer or ignore,
     )
-    serve(config, lambda urls: context.emit("\n".join(urls)))
+
+    def on_ready(urls: tuple[str, ...]) -> None:
+        write_out(context.stdout, "".join(f"{url}\n" for url in urls).encode())
+        if printer is not None:
+            printer.start()
+
+    cut_off = serve(config, on_ready)
+    if printer is not None:
+        printer.finish()
+    if cut_off:
+        context.report(f"connections cut off because their clients did not read in time: {cut_off}")
+
+
+def allow_connections(count: int) -> None:
+    """Let this process have as many sockets open as the hub may have connections, as far as the system allows."""
+    try:
+        import resource
+    except ImportError:  # not on every platform
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + SPARE_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _password(context: AppContext, listen: ListenOptions) -> Secret | None:

@@ -45,13 +45,21 @@ class DeadLettered:
     reason: str
 
 
-HubEvent = SessionOpened | SessionClosed | MessagesDropped | DeadLettered
+@dataclass(frozen=True, slots=True)
+class EventsLost:
+    """Events that were not told because nobody took them in time."""
+
+    count: int
+
+
+HubEvent = SessionOpened | SessionClosed | MessagesDropped | DeadLettered | EventsLost
 
 _NAMES: dict[type[HubEvent], str] = {
     SessionOpened: "opened",
     SessionClosed: "closed",
     MessagesDropped: "dropped",
     DeadLettered: "dead-lettered",
+    EventsLost: "events-lost",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic_ns
 from typing import Protocol, assert_never
 
@@ -16,7 +16,7 @@ from mqctl.hub import events
 from mqctl.hub.events import HubEvent
 
 TICK_S = 0.5
-"""How often expired messages and abandoned durable subscriptions are looked for."""
+"""How often expired messages and abandoned durable subscriptions are looked for, and drops are told."""
 
 
 class Port(Protocol):
@@ -24,8 +24,8 @@ class Port(Protocol):
 
     name: str
 
-    def send(self, message: Message, subscriber: Subscriber, frames: dict[object, bytes]) -> None:
-        """Put a message into the outbox; `frames` holds what other subscribers' ports encoded of it already."""
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
+        """Put messages into the outbox; `pieces` holds what other subscribers' ports encoded of them already."""
         ...
 
     def deliver(self, effect: Deliver) -> None:
@@ -52,22 +52,35 @@ class Port(Protocol):
         """Say why and close; the broker has forgotten this session."""
         ...
 
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
 
 class Exchange:
-    """The one broker of a hub, and the connections that have something to write."""
+    """The one broker of a hub, and the connections that have something to write.
+
+    Messages that follow each other to the same subscribers are gathered, then encoded and handed out as one piece: by
+    `settle`, before anything else happens to a subscriber, so that the order of everything stays.
+    """
 
     def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop, on_event: Callable[[HubEvent], None]) -> None:
         self.broker = broker
         self.loop = loop
-        self.tell = on_event
+        self._on_event = on_event
         self._id = secrets.token_hex(4)
         self._messages = 0
+        self._crowd: tuple[Subscriber, ...] = ()
+        self._gathered: list[Message] = []
         self._dirty: list[Port] = []
+        self._flush_due = False
+        self._drops: dict[tuple[str, str, str | None], int] = {}
         self._ticker = loop.call_later(TICK_S, self._tick)
 
     def close(self) -> None:
         """End the ticking."""
         self._ticker.cancel()
+        self.tell_drops()
 
     def next_message_id(self) -> str:
         """An id that no other message of this hub, or of another, has."""
@@ -76,50 +89,115 @@ class Exchange:
 
     def mark_dirty(self, port: Port) -> None:
         """Note that a port's outbox is no longer empty; it is flushed at the end of this turn of the loop."""
-        if not self._dirty:
-            self.loop.call_soon(self._flush)
         self._dirty.append(port)
+        self._want_flush()
+
+    def _want_flush(self) -> None:
+        if not self._flush_due:
+            self._flush_due = True
+            self.loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        self._flush_due = False
+        self.settle()
         dirty, self._dirty = self._dirty, []
         now_ns = monotonic_ns()
         for port in dirty:
-            port.flush(now_ns)
+            try:
+                port.flush(now_ns)
+            except Exception as error:  # noqa: BLE001 - one connection's trouble is not the others'
+                self.blame(port, error)
+
+    def settle(self) -> None:
+        """Hand out what was gathered."""
+        if not self._gathered:
+            return
+        messages, self._gathered = self._gathered, []
+        crowd, self._crowd = self._crowd, ()
+        pieces: dict[bytes, bytes] = {}
+        for subscriber in crowd:
+            port: Port | None = subscriber.session
+            if port is None:  # evicted since
+                continue
+            try:
+                port.send(messages, subscriber, pieces)
+            except Exception as error:  # noqa: BLE001 - one connection's trouble is not the others'
+                self.blame(port, error)
 
     def apply(self, effects: Iterable[Effect]) -> None:
         """Do what the broker wants done, in its order."""
         for effect in effects:
             match effect:
                 case FanOut(message, subscribers):
-                    frames: dict[object, bytes] = {}
-                    for subscriber in subscribers:
-                        subscriber.session.send(message, subscriber, frames)
-                case Deliver(subscriber):
-                    subscriber.session.deliver(effect)
-                case Hold(port):
-                    port.hold()
-                case Release(port):
-                    port.release()
-                case Unfinished(port):
-                    port.unfinished()
-                case Evict(port, reason):
-                    port.evict(reason)
+                    self._gather(message, subscribers)
                 case Dropped() | DeadLettered():
-                    self.tell(_event(effect))
+                    self._report(effect)
+                case _:
+                    self.settle()
+                    self._hand(effect)
+
+    def _gather(self, message: Message, subscribers: tuple[Subscriber, ...]) -> None:
+        if subscribers is not self._crowd:
+            self.settle()
+            self._crowd = subscribers
+            self._want_flush()
+        self._gathered.append(message)
+
+    def _hand(self, effect: Deliver | Hold | Release | Unfinished | Evict) -> None:
+        """Give an effect to the one connection that it concerns."""
+        port: Port | None = effect.subscriber.session if isinstance(effect, Deliver) else effect.session
+        if port is None:  # evicted by the same call of the broker
+            return
+        try:
+            match effect:
+                case Deliver():
+                    port.deliver(effect)
+                case Hold():
+                    port.hold()
+                case Release():
+                    port.release()
+                case Unfinished():
+                    port.unfinished()
+                case Evict(_, reason):
+                    port.evict(reason)
                 case _:
                     assert_never(effect)
+        except Exception as error:  # noqa: BLE001 - one connection's trouble is not the others'
+            self.blame(port, error)
+
+    def blame(self, port: Port, error: Exception) -> None:
+        """Report a bug that showed itself at one connection, and end that one."""
+        self.loop.call_exception_handler(
+            {"message": f"a bug in the hub: connection {port.name} is closed", "exception": error}
+        )
+        port.abort()
+
+    def tell(self, event: HubEvent) -> None:
+        """Say what happened. A listener that fails costs nothing but what it should have heard."""
+        try:
+            self._on_event(event)
+        except Exception as error:  # noqa: BLE001 - whoever listens is no part of the hub
+            self.loop.call_exception_handler({"message": "a listener to the hub's events failed", "exception": error})
+
+    def _report(self, effect: Dropped | DeadLettered) -> None:
+        if isinstance(effect, DeadLettered):
+            self.tell(events.DeadLettered(str(effect.message.address), effect.message.id, effect.reason))
+            return
+        port: Port | None = effect.subscriber.session if effect.subscriber is not None else None
+        # A consumer that is too slow may cost a message at every publish, so drops are added up and told at the tick.
+        key = (str(effect.address), effect.reason.value, port.name if port is not None else None)
+        self._drops[key] = self._drops.get(key, 0) + effect.count
+
+    def tell_drops(self) -> None:
+        """Say what was dropped since the last time."""
+        drops, self._drops = self._drops, {}
+        for (destination, reason, session), count in drops.items():
+            self.tell(events.MessagesDropped(destination, count, reason, session))
 
     def _tick(self) -> None:
+        self._ticker = self.loop.call_later(TICK_S, self._tick)
         now_ns = monotonic_ns()
         deadline_ns = self.broker.next_deadline_ns()
         if deadline_ns is not None and deadline_ns <= now_ns:
             self.apply(self.broker.tick(now_ns))
-        self._ticker = self.loop.call_later(TICK_S, self._tick)
-
-
-def _event(effect: Dropped | DeadLettered) -> HubEvent:
-    if isinstance(effect, DeadLettered):
-        return events.DeadLettered(str(effect.message.address), effect.message.id, effect.reason)
-    port: Port | None = effect.subscriber.session if effect.subscriber is not None else None
-    session = port.name if port is not None else None
-    return events.MessagesDropped(str(effect.address), effect.count, effect.reason, session)
+        self.tell_drops()

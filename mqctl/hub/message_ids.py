@@ -14,7 +14,7 @@ class MessageIds:
         self._of: dict[str, tuple[Subscriber, dict[str, int]]] = {}
 
     def note(self, subscriber: Subscriber, message_id: str, delivery_id: int) -> None:
-        """Remember a delivery."""
+        """Remember a delivery; their ids grow."""
         self._of.setdefault(subscriber.key, (subscriber, {}))[1][message_id] = delivery_id
 
     def forget(self, key: str) -> None:
@@ -35,7 +35,15 @@ class MessageIds:
             if key in (None, subscriber.key) and message_id in ids:
                 delivery_id = ids.pop(message_id)
                 if subscriber.ack_mode is AckMode.CLIENT:
-                    for covered in [each for each, number in ids.items() if number < delivery_id]:
-                        del ids[covered]
+                    _drop_up_to(ids, delivery_id)
                 return delivery_id
         raise UnknownDelivery(f"no unacknowledged message {message_id[:64]!r}: acknowledge each message once")
+
+
+def _drop_up_to(ids: dict[str, int], delivery_id: int) -> None:
+    """Ids grow, and the dict keeps the order of entering, so that only what is dropped is looked at."""
+    while ids:
+        oldest = next(iter(ids))
+        if ids[oldest] > delivery_id:
+            return
+        del ids[oldest]

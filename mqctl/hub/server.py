@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import socket
 from collections.abc import Callable
 
 from mqctl import __version__
@@ -16,6 +19,8 @@ from mqctl.target import Endpoint
 SERVER_NAME = f"mqctl-hub/{__version__}"
 BACKLOG = 1024
 """Connections that the kernel may hold for us while a burst of them arrives."""
+ABORT_S = 1.0
+"""For connections to be gone that were aborted, which takes the loop a turn."""
 
 
 class Hub:
@@ -26,10 +31,12 @@ class Hub:
         self.exchange = Exchange(
             Broker(config.broker_limits, config.slow_consumer), asyncio.get_running_loop(), config.on_event
         )
+        self.endpoints: tuple[Endpoint, ...] = ()
         self.urls: tuple[str, ...] = ()
         self._ports: set[StompPort] = set()
         self._servers: list[asyncio.Server] = []
         self._serial = 0
+        self._cut_off = 0
 
     async def start(self) -> None:
         """Listen; afterwards `urls` says where.
@@ -44,19 +51,33 @@ class Hub:
         except ConnectError:
             await self.stop()
             raise
-        self.urls = tuple(f"stomp://{_bound(server)}" for server in self._servers)
+        self.endpoints = tuple(_bound(socket) for server in self._servers for socket in server.sockets)
+        self.urls = tuple(f"stomp://{endpoint}" for endpoint in self.endpoints)
 
-    async def stop(self) -> None:
-        """Listen no more, give what is on its way out `drain_s` to leave, close every connection."""
+    async def stop(self) -> int:
+        """Listen no more, give what is on its way out `drain_s` to leave, close every connection.
+
+        Returns:
+            How many connections had to be cut off.
+        """
         for server in self._servers:
             server.close()
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + self.config.drain_s
+        # Again, because a connection may have been accepted before the listener closed and be made after.
+        while self._ports and not self._cut_off and (left_s := end_s - loop.time()) > 0:
+            await asyncio.wait([port.drain() for port in self._ports], timeout=left_s)
+        self.abort()
+        if self._ports:
+            await asyncio.wait([port.closed for port in self._ports], timeout=ABORT_S)
         self.exchange.close()
-        closed = [port.drain() for port in self._ports]
-        if closed:
-            _, late = await asyncio.wait(closed, timeout=self.config.drain_s)
-            for port in list(self._ports) if late else ():
-                port.abort()
-            await asyncio.wait(closed)
+        return self._cut_off
+
+    def abort(self) -> None:
+        """Close every connection at once; `stop` does not wait any more."""
+        self._cut_off += len(self._ports)
+        for port in list(self._ports):
+            port.abort()
 
     def _port(self) -> StompPort:
         self._serial += 1
@@ -68,12 +89,27 @@ async def _listen(
 ) -> asyncio.Server:
     try:
         return await loop.create_server(make_port, endpoint.host, endpoint.port, backlog=BACKLOG)
-    except OSError as error:
-        raise ConnectError(
-            f"cannot listen on {endpoint}: {error.strerror or error}", hint="port 0 picks a free one"
-        ) from error
+    except (OSError, UnicodeError) as error:
+        raise ConnectError(f"cannot listen on {endpoint}: {_why(error)}", hint=_HINTS.get(_errno(error))) from error
 
 
-def _bound(server: asyncio.Server) -> Endpoint:
-    host, port = server.sockets[0].getsockname()[:2]
-    return Endpoint(host, port)
+_HINTS: dict[int | None, str] = {
+    errno.EADDRINUSE: "perhaps a hub is running there already; port 0 picks a free port",
+    errno.EACCES: "ports below 1024 are the system's; port 0 picks a free port",
+}
+
+
+def _errno(error: Exception) -> int | None:
+    return error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
+
+
+def _why(error: Exception) -> str:
+    """The system's words for it; the loop's are longer and name the address again."""
+    number = _errno(error)
+    if number:
+        return os.strerror(number).lower()
+    return error.strerror if isinstance(error, OSError) and error.strerror else "no such host"
+
+
+def _bound(listener: socket.socket) -> Endpoint:
+    return Endpoint(*listener.getsockname()[:2])

@@ -3,45 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
 from time import monotonic_ns
-from typing import assert_never, cast
+from typing import Concatenate, Final, ParamSpec, cast
 
-from mqctl import topics
-from mqctl.broker.effects import Deliver, Effect
+from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
-from mqctl.broker.refusals import AddressRefused, UnknownDelivery
-from mqctl.broker.values import Address, AddressKind, Message
-from mqctl.errors import RefusedError, TopicError
+from mqctl.broker.values import Message
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened
 from mqctl.hub.exchange import Exchange
-from mqctl.hub.message_ids import MessageIds
-from mqctl.protocols.stomp.codec import header_line, message, message_head
-from mqctl.protocols.stomp.requests import (
-    Ack,
-    Commit,
-    Connect,
-    Disconnect,
-    Nack,
-    Request,
-    Send,
-    Subscribe,
-    Unsubscribe,
-)
+from mqctl.hub.stomp_clerk import StompClerk
+from mqctl.hub.stomp_wire import Wire
+from mqctl.protocols.stomp.requests import Connect, Request
 from mqctl.protocols.stomp.server import ServerSession
-from mqctl.protocols.stomp.spec import Header, Version
+from mqctl.target import Endpoint
 
-_NS_PER_S = 1_000_000_000
-_NS_PER_MS = 1_000_000
-_DIGITS_MAX = 18
+REQUESTS_PER_TURN: Final = 256
+"""Requests of one connection between two of everybody else's."""
+EARLY_BYTES: Final = 64 * 1024
+"""What may come before CONNECT is complete: nobody knows yet who sends it."""
+LINGER_S: Final = 1.0
+"""How long the client has to close after we have said our last word. Closing first, with something of the client's
+unread, would reset the connection, and the client would not read the ERROR (STOMP 1.2, Connection Lingering)."""
+
+_NS_PER_S: Final = 1_000_000_000
+_TIMER_SLACK_S: Final = 0.001
+
+_Args = ParamSpec("_Args")
+
+
+def _contained(
+    callback: Callable[Concatenate[StompPort, _Args], None],
+) -> Callable[Concatenate[StompPort, _Args], None]:
+    """A callback of the loop: a bug in it ends this connection, and no other."""
+
+    @wraps(callback)
+    def call(self: StompPort, /, *args: _Args.args, **kwargs: _Args.kwargs) -> None:
+        try:
+            callback(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the last line of defence
+            self._exchange.blame(self, error)
+
+    return call
 
 
 class StompPort(asyncio.Protocol):
-    """One connection. It is the broker's session, and a `Port` of the exchange."""
+    """One connection. It is the broker's session, and a `Port` of the exchange.
+
+    Reading stops while the broker holds it as a publisher, while it is backed up with answers that it does not read,
+    while requests of its last read are left for the next turn, and for good once it drains or ends.
+    """
 
     def __init__(self, config: HubConfig, exchange: Exchange, ports: set[StompPort], name: str, server: str) -> None:
         self.name = name
@@ -58,43 +72,71 @@ class StompPort(asyncio.Protocol):
             authenticate=config.authenticate,
             now_ns=monotonic_ns(),
         )
+        self._clerk = StompClerk(self, self._session, exchange)
         self._requests: deque[Iterator[Request]] = deque()
-        self._old_ids = MessageIds()
+        self._early_bytes = 0
+        self._unread_bytes = 0
         self._peer = "?"
+        self._reason: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
+        self._last_call: asyncio.TimerHandle | None = None
         self._dirty = False
         self._held = False
         self._choked = False
+        self._backed_up = False
+        self._busy = False
         self._more_waits = False
         self._draining = False
+        self._ending = False
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a new connection, or turn it away when there are too many."""
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(high=self._config.write_buffer_bytes)
-        self._peer = "{}:{}".format(*transport.get_extra_info("peername")[:2])
         self._ports.add(self)
+        self._begin()
+
+    @_contained
+    def _begin(self) -> None:
+        self._transport.set_write_buffer_limits(high=self._config.write_buffer_bytes)
+        address = self._transport.get_extra_info("peername")  # None if it is gone again already
+        self._peer = str(Endpoint(*address[:2])) if address else "?"
         bound = self._config.broker_limits.connections
         if len(self._ports) > bound:
             self._session.refuse(None, f"too many connections (limit: connections, {bound})")
         self._finish(monotonic_ns())
 
+    @_contained
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
+        if self._ending:
+            return
         now_ns = monotonic_ns()
         self._requests.append(self._session.receive(data, now_ns))
         self._work(now_ns)
+        if self._session.version is None:
+            self._early_bytes += len(data)
+            if self._early_bytes > EARLY_BYTES:
+                self._session.refuse(None, f"more than {EARLY_BYTES} bytes and no CONNECT (limit: connect-bytes)")
+                self._finish(now_ns)
+
+    def eof_received(self) -> None:
+        """The client says no more; what it asked for before is answered, then the transport closes."""
+        self._part("the client hung up")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back what the client had in flight."""
         self._ports.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
-        self._exchange.apply(self._broker.close(self, monotonic_ns()))
-        reason = self._session.close_reason or (f"connection lost: {exc}" if exc else "the client hung up")
+        self._ending = True
+        for timer in (self._timer, self._last_call):
+            if timer is not None:
+                timer.cancel()
+        self._requests.clear()
+        self._leave()
+        reason = self._session.close_reason or self._reason or (f"connection lost: {exc}" if exc else "hung up")
+        self._exchange.tell_drops()
         self._exchange.tell(SessionClosed(self.name, self._peer, reason))
         if not self.closed.done():
             self.closed.set_result(None)
@@ -104,60 +146,56 @@ class StompPort(asyncio.Protocol):
         self._choked = True
         self._broker.pause(self)
 
+    @_contained
     def resume_writing(self) -> None:
         """The client has caught up."""
-        self._choked = False
+        self._choked = self._backed_up = False
+        self._unread_bytes = 0
         self._resume()
+        self._listen()
 
     # Port
 
-    def send(self, message_: Message, subscriber: Subscriber, frames: dict[object, bytes]) -> None:
-        """Put a message into the outbox."""
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
+        """Put messages into the outbox."""
         wire = subscriber.wire or self._wire(subscriber)
-        frame = frames.get(wire)
-        if frame is None:
-            frame = frames[wire] = message(_head(message_, wire[0]), message_.payload, wire[1])
-        self._session.write(frame)
+        piece = pieces.get(wire.tag)
+        if piece is None:
+            piece = pieces[wire.tag] = wire.frames(messages)
+        self._session.write(piece)
         self._mark_dirty()
 
     def deliver(self, effect: Deliver) -> None:
         """Put a message into the outbox that may have to be acknowledged."""
-        version, subscription = effect.subscriber.wire or self._wire(effect.subscriber)
-        ack = None
-        if effect.delivery_id is not None:
-            if version is Version.V1_2:
-                ack = str(effect.delivery_id).encode()
-            else:
-                self._old_ids.note(effect.subscriber, effect.message.id, effect.delivery_id)
-        head = _head(effect.message, version)
-        self._session.write(message(head, effect.message.payload, subscription, ack, redelivered=effect.redelivered))
+        wire = effect.subscriber.wire or self._wire(effect.subscriber)
+        ack = self._clerk.ack_header(effect, wire.version)
+        self._session.write(wire.frame(effect.message, ack, redelivered=effect.redelivered))
         self._mark_dirty()
 
     def flush(self, now_ns: int) -> None:
         """Write the outbox, and close if that was the last of it."""
         self._dirty = False
         output = self._session.take_output()
-        if self._transport.is_closing():
+        if self._ending or self._transport.is_closing():
             return
         if output:
+            if self._choked:
+                self._note_unread(len(output))
             self._transport.write(output)
             self._session.wrote(now_ns)
-        if self._session.closing or (self._draining and not self._choked and not self._more_waits):
-            self._transport.close()
-            # A client that does not read would keep the rest of its output, and itself, here for ever.
-            self._exchange.loop.call_later(self._config.drain_s, self._transport.abort)
+        drained = self._draining and not (self._choked or self._more_waits or self._requests)
+        if self._session.closing or drained:
+            self._end()
 
     def hold(self) -> None:
         """Take no more requests until `release`."""
         self._held = True
-        self._transport.pause_reading()
+        self._listen()
 
     def release(self) -> None:
         """Take requests again, those that waited first."""
         self._held = False
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
-            self._exchange.loop.call_soon(lambda: self._work(monotonic_ns()))
+        self._exchange.loop.call_soon(self._continue)
 
     def unfinished(self) -> None:
         """Ask the broker for more once the socket has taken what it was given."""
@@ -169,25 +207,82 @@ class StompPort(asyncio.Protocol):
         self._session.refuse(None, reason)
         self._mark_dirty()
 
-    # Life
-
-    def drain(self) -> asyncio.Future[None]:
-        """Take no more requests, write what is on its way, close; the result is there when that is done."""
-        self._draining = True
-        if not self._transport.is_closing():
-            self._transport.pause_reading()
-        self._mark_dirty()
-        return self.closed
-
     def abort(self) -> None:
         """Close at once."""
         self._transport.abort()
+
+    # Life
+
+    def drain(self) -> asyncio.Future[None]:
+        """Read no more, write what is on its way, close; the result is there when that is done."""
+        if not self._draining:
+            self._draining = True
+            self._reason = "the hub was stopped"
+            self._listen()
+            self._mark_dirty()
+        return self.closed
+
+    @_contained
+    def _part(self, reason: str) -> None:
+        """The transport will close by itself, once it has got rid of its buffer."""
+        self._reason = self._reason or reason
+        self._exchange.settle()
+        self.flush(monotonic_ns())
+        self._leave()
+        self._ending = True
+        self._wait_for_end()
+
+    def _end(self) -> None:
+        """Say nothing more, and give the client a moment to take the last of it and to close."""
+        self._ending = True
+        self._listen()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._wait_for_end()
+
+    def _wait_for_end(self) -> None:
+        if self._last_call is None:
+            self._wait(self._config.drain_s)
+
+    def _wait(self, patience_s: float) -> None:
+        step_s = min(LINGER_S, patience_s)
+        self._last_call = self._exchange.loop.call_later(step_s, self._see_out, patience_s - step_s)
+
+    def _see_out(self, patience_s: float) -> None:
+        """A client that does not read must not keep the rest of its output, and itself, here for ever."""
+        if patience_s > 0 and self._transport.get_write_buffer_size():
+            self._wait(patience_s)
+        else:
+            self._transport.abort()
+
+    @_contained
+    def _leave(self) -> None:
+        self._clerk.leave(monotonic_ns())
+
+    def _listen(self) -> None:
+        """Read from the socket, or not, as things stand now."""
+        if self._transport.is_closing():
+            return
+        # Once the last word is said, what still comes is read in order to be thrown away.
+        deaf = not self._ending and (self._held or self._backed_up or self._busy or self._draining)
+        if deaf:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _note_unread(self, count: int) -> None:
+        """Count answers to a client that reads none; messages it is not sent, but it could go on asking."""
+        self._unread_bytes += count
+        if self._unread_bytes > self._config.write_buffer_bytes:
+            self._backed_up = True
+            self._listen()
 
     def _mark_dirty(self) -> None:
         if not self._dirty:
             self._dirty = True
             self._exchange.mark_dirty(self)
 
+    @_contained
     def _take_more(self) -> None:
         if self._more_waits and not self._choked:
             self._resume()
@@ -197,132 +292,64 @@ class StompPort(asyncio.Protocol):
         self._exchange.apply(self._broker.resume(self, monotonic_ns()))
         self._mark_dirty()
 
+    # Requests
+
+    @_contained
+    def _continue(self) -> None:
+        self._busy = False
+        self._work(monotonic_ns())
+        self._listen()
+
     def _work(self, now_ns: int) -> None:
-        while self._requests and not self._held and not self._draining:
+        """Act on what was read, until it is done, the publisher is held, or it is the others' turn."""
+        for _ in range(REQUESTS_PER_TURN):
+            if self._held or not self._requests:
+                break
             request = next(self._requests[0], None)
             if request is None:
                 self._requests.popleft()
             else:
                 self._act(request, now_ns)
+        else:
+            self._busy = True
+            self._listen()
+            self._exchange.loop.call_soon(self._continue)
         self._finish(now_ns)
+
+    def _act(self, request: Request, now_ns: int) -> None:
+        self._clerk.act(request, now_ns)
+        if isinstance(request, Connect) and not self._session.closing:
+            self._exchange.tell(SessionOpened(self.name, self._peer, f"STOMP {request.version}", request.client_id))
 
     def _finish(self, now_ns: int) -> None:
         """Leave nothing unwritten, and a timer set for what the session waits for."""
+        if self._session.closing:
+            # At once: until the connection is gone the broker would deliver to nobody.
+            self._leave()
         self._mark_dirty()
         deadline_ns = self._session.next_deadline_ns()
-        if deadline_ns is not None and (self._timer is None or deadline_ns < self._timer_ns):
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_ns = deadline_ns
-            delay_s = max(0, deadline_ns - now_ns) / _NS_PER_S
-            self._timer = self._exchange.loop.call_later(delay_s, self._on_time)
+        if deadline_ns is None or self._ending or (self._timer is not None and deadline_ns >= self._timer_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_ns = deadline_ns
+        delay_s = max(0, deadline_ns - now_ns) / _NS_PER_S + _TIMER_SLACK_S
+        self._timer = self._exchange.loop.call_later(delay_s, self._on_time)
 
+    @_contained
     def _on_time(self) -> None:
-        now_ns = monotonic_ns()
         self._timer = None
-        if self._held:
+        if self._ending:
+            return
+        now_ns = monotonic_ns()
+        if self._held or self._backed_up:
             # It is we who do not listen, so silence proves nothing against the client.
             self._session.heard(now_ns)
         self._session.tick(now_ns)
         self._finish(now_ns)
 
-    def _act(self, request: Request, now_ns: int) -> None:
-        receipt = None if isinstance(request, Connect) else request.receipt
-        try:
-            effects = self._do(request, now_ns)
-        except RefusedError as error:
-            self._session.refuse(receipt, str(error), error.hint or "")
-            return
-        # The broker has done it by now; its messages follow, so that a subscription is known before it delivers.
-        self._session.receipt(receipt)
-        self._exchange.apply(effects)
-
-    def _do(self, request: Request, now_ns: int) -> Sequence[Effect]:  # noqa: PLR0911 - one for each request
-        broker = self._broker
-        match request:
-            case Send():
-                return broker.publish(self, self._message(request, now_ns), now_ns)
-            case Ack():
-                return broker.ack(self, self._delivery(request), now_ns)
-            case Nack():
-                return broker.nack(self, self._delivery(request), now_ns)
-            case Subscribe():
-                return broker.subscribe(
-                    self,
-                    request.id,
-                    address_of(request.destination),
-                    ack_mode=request.ack,
-                    prefetch=request.prefetch,
-                    durable=request.durable,
-                    now_ns=now_ns,
-                )
-            case Unsubscribe(id=key, durable=durable):
-                self._old_ids.forget(key)
-                return broker.unsubscribe(self, key, forget=durable is not None, now_ns=now_ns)
-            case Commit(requests=requests):
-                return [effect for each in requests for effect in self._do(each, now_ns)]
-            case Disconnect():
-                return broker.close(self, now_ns)
-            case Connect():
-                broker.open(self, request.client_id)
-                protocol = f"STOMP {request.version}"
-                self._exchange.tell(SessionOpened(self.name, self._peer, protocol, request.client_id))
-                return ()
-            case _:
-                assert_never(request)
-
-    def _message(self, request: Send, now_ns: int) -> Message:
-        expires_at_ns = None
-        if request.expires_at_ms is not None:
-            expires_at_ns = now_ns + request.expires_at_ms * _NS_PER_MS - time.time_ns()
-        return Message(
-            id=self._exchange.next_message_id(),
-            address=address_of(request.destination),
-            payload=request.body,
-            headers=request.headers,
-            persistent=request.persistent,
-            expires_at_ns=expires_at_ns,
-        )
-
-    def _delivery(self, request: Ack | Nack) -> int:
-        """The broker's number of a delivery: what 1.2 acknowledges by; the older versions name the message."""
-        if self._session.version is not Version.V1_2:
-            return self._old_ids.take(request.id, request.subscription)
-        if request.id.isascii() and request.id.isdigit() and len(request.id) <= _DIGITS_MAX:
-            return int(request.id)
-        raise UnknownDelivery(f"no message was sent with the ack id {request.id[:64]!r}")
-
-    def _wire(self, subscriber: Subscriber) -> tuple[Version, bytes]:
-        """What a subscriber's frames have in common: the version, and the line that names the subscription."""
+    def _wire(self, subscriber: Subscriber) -> Wire:
         version = self._session.version
         assert version is not None
-        subscriber.wire = wire = (version, header_line(Header.SUBSCRIPTION, subscriber.key, version))
+        subscriber.wire = wire = Wire(subscriber, version)
         return wire
-
-
-@lru_cache(maxsize=4096)
-def address_of(destination: str) -> Address:
-    """Where a destination leads.
-
-    Raises:
-        AddressRefused: It is neither a topic nor a queue, or its name is malformed.
-    """
-    if destination.startswith(topics.STOMP_TOPIC_PREFIX):
-        try:
-            levels = topics.parse_stomp_pattern(destination.removeprefix(topics.STOMP_TOPIC_PREFIX))
-        except TopicError as error:
-            raise AddressRefused(str(error), hint=error.hint) from error
-        return Address(AddressKind.TOPIC, ".".join(levels))
-    name = destination.removeprefix(topics.STOMP_QUEUE_PREFIX)
-    if name == destination or not name:
-        raise AddressRefused(f"no destination {destination[:64]!r}: this hub has /topic/NAME and /queue/NAME")
-    return Address(AddressKind.QUEUE, name)
-
-
-def _head(message_: Message, version: Version) -> bytes:
-    head = message_.wire.get(version)
-    if head is None:
-        head = message_.wire[version] = message_head(
-            str(message_.address), message_.id, message_.headers, len(message_.payload), version
-        )
-    return cast("bytes", head)

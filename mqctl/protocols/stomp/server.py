@@ -133,6 +133,8 @@ class ServerSession:
     def heard(self, now_ns: int) -> None:
         """Count the client as alive: it is we who did not listen."""
         self._pulse.read_ns = now_ns
+        if self._frame_by_ns is not None:
+            self._frame_by_ns = now_ns + int(self._limits.frame_timeout_s * _NS_PER_S)
 
     def next_deadline_ns(self) -> int | None:
         """When to call `tick`, if ever."""
