@@ -8,7 +8,7 @@ starts with `/` is a broker's own and passes through untouched. What a protocol 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from mqctl.errors import TopicError
 from mqctl.model import Dialect, Topic
@@ -99,20 +99,23 @@ def to_stomp(topic: Topic, dialect: Dialect, *, subscribing: bool = False) -> st
 def _stomp_level(level: str, dialect: Dialect) -> str:
     if level == SUBTREE:
         return _STOMP_SUBTREE[dialect]
-    if dialect is Dialect.RABBITMQ:
-        # RabbitMQ percent-decodes each part of a destination and splits it at '/'.
-        return quote(level, safe="*", encoding="utf-8") if "%" in level or "/" in level else level
-    return level
+    if dialect is Dialect.RABBITMQ and "%2f" in level.lower():
+        raise TopicError(f"RabbitMQ reads '%2F' as '/', so {level!r} cannot be expressed")
+    # RabbitMQ splits a destination at '/'; of all percent escapes it undoes this one only.
+    return level.replace("/", "%2F") if dialect is Dialect.RABBITMQ else level
 
 
 def from_stomp(destination: str, dialect: Dialect) -> str:
     """The name of a received `destination`: the short form where it leads back there, else the destination itself."""
     name = destination.removeprefix(STOMP_TOPIC_PREFIX)
+    if dialect is Dialect.RABBITMQ:
+        # What it sends is percent-encoded throughout, whatever it was sent.
+        name = unquote(name)
     try:
-        there_and_back = to_stomp(parse(name), dialect) == destination
+        there_and_back = to_stomp(parse(name), dialect) == STOMP_TOPIC_PREFIX + name
     except TopicError:
         there_and_back = False
-    return name if there_and_back else destination
+    return name if there_and_back and destination.startswith(STOMP_TOPIC_PREFIX) else destination
 
 
 def parse_stomp_pattern(name: str) -> tuple[str, ...]:

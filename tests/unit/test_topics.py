@@ -87,10 +87,22 @@ def test_a_comma_would_be_two_destinations_on_classic_only():
     assert topics.to_stomp(topic, Dialect.ARTEMIS) == "/topic/a,b"
 
 
-def test_a_percent_sign_is_escaped_for_rabbitmq_only():
-    topic = topics.parse("50%")
-    assert topics.to_stomp(topic, Dialect.RABBITMQ) == "/topic/50%25"
-    assert topics.to_stomp(topic, Dialect.CLASSIC) == "/topic/50%"
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_percent_sign_is_itself(dialect):
+    assert topics.to_stomp(topics.parse("50%"), dialect) == "/topic/50%"
+
+
+def test_rabbitmqs_escape_of_a_slash_cannot_be_told_from_a_slash():
+    with pytest.raises(TopicError, match="%2F"):
+        topics.to_stomp(topics.parse("a%2fb"), Dialect.RABBITMQ)
+    assert topics.to_stomp(topics.parse("a%2fb"), Dialect.CLASSIC) == "/topic/a%2fb"
+    assert topics.to_stomp(Topic(levels=("a/b",)), Dialect.RABBITMQ) == "/topic/a%2Fb"
+
+
+def test_what_rabbitmq_sends_is_percent_encoded_throughout():
+    assert topics.from_stomp("/topic/a.%ED%95%9C.50%25", Dialect.RABBITMQ) == "a.한.50%"
+    assert topics.from_stomp("/topic/a.%25", Dialect.CLASSIC) == "a.%25"
+    assert topics.from_stomp("/topic/a%2Fb", Dialect.RABBITMQ) == "/topic/a%2Fb"
 
 
 @given(LEVELS, st.sampled_from([Dialect.ARTEMIS, Dialect.HUB]))
