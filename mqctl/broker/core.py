@@ -152,7 +152,7 @@ class Broker:
         subscriber = self._account(session).subscribers.get(key)
         if subscriber is None:
             raise UnknownSubscription(f"no subscription {key!r}")
-        self._leave(subscriber, now_ns)
+        self._leave([subscriber], now_ns)
         if forget and subscriber.durable is not None:
             self._remove(subscriber)
         return self._courier.take_effects()
@@ -289,14 +289,17 @@ class Broker:
         self._serial += 1
         return Subscriber(self._serial, address, backlog, queue=queue, durable=durable)
 
-    def _leave(self, subscriber: Subscriber, now_ns: int) -> None:
-        """Part a subscriber from its session; a topic's is gone with it unless it is durable."""
-        self._subscriptions -= 1
-        self._courier.leave(subscriber, now_ns)
-        if subscriber.durable is not None:
-            self._durables.owner_left(subscriber.durable, now_ns)
-        elif subscriber.queue is None:
-            self._remove(subscriber)
+    def _leave(self, subscribers: list[Subscriber], now_ns: int) -> None:
+        """Part subscribers from their session; a topic's is gone with it unless it is durable."""
+        for subscriber in subscribers:
+            self._subscriptions -= 1
+            self._courier.leave(subscriber)
+            if subscriber.durable is not None:
+                self._durables.owner_left(subscriber.durable, now_ns)
+            elif subscriber.queue is None:
+                self._remove(subscriber)
+        for queue in {subscriber.queue: None for subscriber in subscribers if subscriber.queue is not None}:
+            self._courier.left(queue, now_ns)
 
     def _remove(self, subscriber: Subscriber, reason: DropReason | None = None) -> None:
         """Forget a topic's subscriber and what it kept. Without a reason it left by itself, and nothing is lost."""
@@ -310,8 +313,7 @@ class Broker:
     def _close(self, account: Account, now_ns: int) -> None:
         del self._accounts[account.session]
         account.paused = True
-        for subscriber in list(account.subscribers.values()):
-            self._leave(subscriber, now_ns)
+        self._leave(list(account.subscribers.values()), now_ns)
         self._courier.dam.forget(account.session)
 
     def _evict(self, now_ns: int) -> None:

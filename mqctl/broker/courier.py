@@ -251,8 +251,8 @@ class Courier:
         queue.backlog.append(queue.backlog.admit(dead))
         self.pump_queue(queue, now_ns)
 
-    def leave(self, subscriber: Subscriber, now_ns: int) -> None:
-        """Take a subscriber from its session; what it had in flight goes back to where it came from."""
+    def leave(self, subscriber: Subscriber) -> None:
+        """Take a subscriber from its session; what it had in flight goes back to where it came from, and waits."""
         queue = subscriber.queue
         subscriber.detach()
         self._watch_returned(subscriber)
@@ -261,6 +261,9 @@ class Courier:
             self._release(self.dam.release(subscriber.backlog))
             return
         queue.leave(subscriber)
+
+    def left(self, queue: Queue, now_ns: int) -> None:
+        """Serve the other consumers once all that leave together have left, so that what came back is in order."""
         self.pump_queue(queue, now_ns)
         self.queues.prune(queue)
 

@@ -48,6 +48,18 @@ def test_lost_consumer_returns_what_it_held_in_order() -> None:
     assert scene.got["b"] == ["1!", "3!", "4!"]
 
 
+def test_session_with_two_consumers_returns_all_before_any_is_redelivered() -> None:
+    """What the second consumer held may be older than what the first did."""
+    scene = Scene()
+    scene.sub("a", Q, "first", ack_mode=INDIVIDUAL, prefetch=2)
+    scene.sub("a", Q, "second", ack_mode=INDIVIDUAL, prefetch=2)
+    scene.pub(Q, "1", "2", "3", "4")
+    scene.nack("a", "1")
+    scene.sub("b", Q)
+    scene.close("a")
+    assert scene.got["b"] == ["1!", "2!", "3!", "4!"]
+
+
 def test_lost_consumers_messages_go_to_those_with_credit_at_once() -> None:
     scene = Scene()
     scene.sub("a", Q, ack_mode=CLIENT)
