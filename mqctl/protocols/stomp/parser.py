@@ -175,6 +175,8 @@ class FrameParser:
                 return self._end_head(line_end + 1, frames)
             self._check_line(line_end - self._line_start)
             self._lines += 1
+            if self._lines - 1 > self._limits.headers:  # the first line is the command
+                self._refuse_count()
             self._line_start = self._scanned = line_end + 1
         if nul >= 0:
             self._refuse_head(head)
@@ -256,8 +258,6 @@ class FrameParser:
         limit = self._limits.header_line_bytes
         if length > limit:
             raise FrameError(f"header line longer than {limit} bytes", limit="header-line")
-        if self._lines > self._limits.headers:
-            self._refuse_count()
 
     def _refuse_count(self) -> NoReturn:
         raise FrameError(f"more than {self._limits.headers} headers in a frame", limit="headers")
