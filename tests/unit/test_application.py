@@ -76,7 +76,9 @@ def test_a_typed_number_keeps_its_kind(text, number):
     assert (got, type(got)) == (number, type(number))
 
 
-@pytest.mark.parametrize("text", ["", "abc", "NaN", "inf", "0x10", "1_000", "1,5", "٣", "1e999", "9" * 400, "1e301", "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "NaN", "inf", "0x10", "1_000", "1,5", "٣", "1e999", "9" * 400, "1e301", "9" * 5000]
+)
 def test_what_is_no_finite_number_is_refused(text):
     with pytest.raises(UsageError, match="number"):
         parse_number(text)
