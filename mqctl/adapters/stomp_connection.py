@@ -13,7 +13,7 @@ from typing import Final, Self
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.pending import Receipts, Settled
-from mqctl.adapters.stomp_events import PLAIN_NAMES, FrameReader, Unacknowledged
+from mqctl.adapters.stomp_events import PLAIN_NAMES, TOPICS_KEPT, FrameReader, Unacknowledged
 from mqctl.adapters.stomp_transport import Transport, protocol
 from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
 from mqctl.model import (
@@ -27,6 +27,7 @@ from mqctl.model import (
     Outgoing,
     Rejected,
     SubscriptionId,
+    Topic,
     Unknown,
     UnknownCause,
 )
@@ -76,6 +77,7 @@ class StompConnection:
         self._receipts = Receipts()
         self._unacknowledged = Unacknowledged()
         self._frames = FrameReader(greeting.dialect, transport.version, self._unacknowledged)
+        self._destinations: dict[Topic, str] = {}
         self._durables: dict[SubscriptionId, str] = {}
         self._subscription_numbers = count(1)
         self._unasked = False
@@ -122,7 +124,7 @@ class StompConnection:
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`."""
         self._refuse_in_sink()
-        destination = to_stomp(message.topic, self._names)
+        destination = self._destinations.get(message.topic) or self._destination(message.topic)
         _refuse_reserved(message.headers, RESERVED_ON_SEND)
         headers = send_headers(self._dialect, message, destination, now_ms=time.time_ns() // 1_000_000)
         if not _travels_as_text(message):
@@ -137,6 +139,12 @@ class StompConnection:
         except OSError as error:
             return Settled(Unknown(self._broke(error), UnknownCause.LOST))
         return Settled(Confirmed(confirmation))
+
+    def _destination(self, topic: Topic) -> str:
+        if len(self._destinations) >= TOPICS_KEPT:
+            self._destinations.clear()
+        destination = self._destinations[topic] = to_stomp(topic, self._names)
+        return destination
 
     def _submit_confirmed(self, destination: str, payload: bytes, headers: dict[str, str]) -> PendingPublish:
         pending = self._receipts.open()

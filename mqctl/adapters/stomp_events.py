@@ -29,9 +29,12 @@ from mqctl.topics import from_stomp
 PLAIN_NAMES: Final = Dialect.HUB
 """Whose topic names a broker gets that does not say who it is: the plainest."""
 
+TOPICS_KEPT: Final = 10_000
+"""Names whose translation is remembered, each way."""
+
 _CONFIRMED: Final = Confirmed(Confirmation.BROKER)
 _REDELIVERED: Final[Mapping[str | None, bool | None]] = {"true": True, "false": False}
-_TOPICS_KEPT: Final = 10_000
+
 _DETAIL_LENGTH: Final = 300
 
 
@@ -175,7 +178,7 @@ class FrameReader:
         )
 
     def _topic(self, destination: str) -> str:
-        if len(self._topics) >= _TOPICS_KEPT:
+        if len(self._topics) >= TOPICS_KEPT:
             self._topics.clear()
         topic = self._topics[destination] = from_stomp(destination, self._dialect)
         return topic

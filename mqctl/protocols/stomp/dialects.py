@@ -218,8 +218,9 @@ def _expiry(reading: Reading, expires_ms: int, now_ms: int) -> dict[str, str]:
 
 def _intent(header: str, destination: str) -> dict[str, str]:
     """Artemis takes every address for pub/sub unless the frame says which kind is meant."""
-    kind = next((kind for prefix, kind in _INTENTS if destination.startswith(prefix)), None)
-    return {header: kind} if header and kind else {}
+    if not header:
+        return {}
+    return next(({header: kind} for prefix, kind in _INTENTS if destination.startswith(prefix)), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
