@@ -16,6 +16,7 @@ from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.adapters.inbox import Inbox
 from mqctl.cli.board import Board, Drawing, show
 from mqctl.cli.context import AppContext
+from mqctl.cli.expand import with_groups
 from mqctl.cli.options import duration_option
 from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.sources import Encoder, from_generator
@@ -42,6 +43,7 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command()
+@with_groups
 def demo(
     ctx: typer.Context,
     *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Annotated, Any, NewType, get_type_hints
 
 import typer
@@ -19,7 +19,8 @@ Flags = NewType("Flags", Mapping[str, Any])
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
     """Let Typer see the members of each group in place of the parameter that takes the group.
 
-    A member of a dataclass is annotated as a parameter would be, `Annotated[type, typer.Option(…)]`.
+    A member of a dataclass is annotated as a parameter would be, `Annotated[type, typer.Option(…)]`. The options that
+    may stand before the command may stand after it too. The command's first parameter is `ctx`.
     """
     own: list[inspect.Parameter] = []
     groups: dict[str, tuple[Callable[..., Any], list[inspect.Parameter]]] = {}
@@ -33,11 +34,14 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def expanded(**values: Any) -> None:
+        ctx = values["ctx"]
+        quiet, debug = values.pop("quiet"), values.pop("debug")
+        ctx.obj = replace(ctx.obj, quiet=quiet or ctx.obj.quiet, debug=debug or ctx.obj.debug)
         for name, (make, members) in groups.items():
             values[name] = make(**{member.name: values.pop(member.name) for member in members})
         command(**values)
 
-    everything = [*own, *(member for _, members in groups.values() for member in members)]
+    everything = [*own, *(member for _, members in groups.values() for member in members), *_ANYWHERE]
     expanded.__signature__ = inspect.Signature(everything)  # type: ignore[attr-defined]
     expanded.__annotations__ = {parameter.name: parameter.annotation for parameter in everything}
     return expanded
@@ -63,5 +67,12 @@ def _broker_option(name: str, flag: str, help_text: str, kind: type) -> tuple[st
     return name, Annotated[kind | None, typer.Option(flag, help=help_text, rich_help_panel="Broker")]
 
 
+QuietOption = Annotated[bool, typer.Option("--quiet", help="Only errors and the last line on standard error.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
 def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+_ANYWHERE = [_parameter("quiet", QuietOption, default=False), _parameter("debug", DebugOption, default=False)]

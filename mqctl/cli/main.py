@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from mqctl import __version__
 from mqctl.cli.context import AppContext, real_context
+from mqctl.cli.expand import DebugOption, QuietOption
 from mqctl.errors import ExitCode, MqctlError
 
 COMMANDS = {
@@ -59,8 +60,8 @@ def root(
     *,
     url: Annotated[str | None, typer.Option(help="Broker to use, such as stomp://localhost:61613.")] = None,
     profile: Annotated[str | None, typer.Option(help="Profile to use: a name or a file.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors and the last line on standard error.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Publish to, tail and watch topics on ActiveMQ, Amazon MQ, Artemis, RabbitMQ, or the hub that mqctl carries."""

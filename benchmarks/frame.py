@@ -1,0 +1,117 @@
+"""One frame of the live screen: a 100×30 line chart of 500 points, a rectangle, dots; and a whole live process."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import random
+import resource
+import subprocess
+import threading
+import time
+
+from rich.console import Console
+from rich.live import Live
+
+from benchmarks.measure import ENVIRONMENT, MQCTL, hub, median, table
+from mqctl import application
+from mqctl.cli.board import Board, Drawing
+from mqctl.cli.live import Picture
+from mqctl.model import SubscriptionId
+from mqctl.views.base import ViewOptions
+from mqctl.views.layout import Pane, Status
+from mqctl.views.registry import VIEWS
+from mqctl.views.theme import UNICODE
+
+WIDTH, HEIGHT, POINTS, FRAMES = 100, 30, 500, 300
+RATE, SECONDS = 10_000, 5.0
+NS_PER_S = 1_000_000_000
+
+
+def board_of(view: str, payloads: list[bytes]) -> Board:
+    """A board that has seen the payloads, a tenth of a second apart."""
+    drawing = Drawing(Pane(view, VIEWS[view](ViewOptions())))
+    for n, payload in enumerate(payloads):
+        drawing.view.observe(view, application.decode(payload), n * NS_PER_S // 10)
+    return Board({SubscriptionId(view): drawing}, Status("benchmark"), UNICODE)
+
+
+def frames(board: Board) -> tuple[list[float], list[float]]:
+    """Seconds to compose one frame, and to write it to a terminal that swallows everything."""
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=WIDTH, height=HEIGHT)
+    composed, shown = [], []
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        for n in range(FRAMES):
+            start = time.perf_counter()
+            picture = Picture(board.draw(WIDTH, HEIGHT, POINTS * NS_PER_S // 10 + n * NS_PER_S // 30))
+            middle = time.perf_counter()
+            live.update(picture, refresh=True)
+            composed.append(middle - start)
+            shown.append(time.perf_counter() - start)
+            console.file.seek(0)
+            console.file.truncate()
+    return composed, shown
+
+
+def live_cpu(url: str) -> tuple[float, float]:
+    """The share of a core that `mqctl watch` uses on a terminal at RATE messages a second, and the rate it had."""
+    master, slave = pty.openpty()
+    swallow = threading.Thread(target=_swallow, args=(master,), daemon=True)
+    swallow.start()
+    environment = {**ENVIRONMENT, "TERM": "xterm-256color", "COLUMNS": str(WIDTH), "LINES": str(HEIGHT)}
+    watcher = subprocess.Popen(
+        [MQCTL, "watch", "load", "--view", "chart", "--url", url],
+        stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environment, text=True,
+    )  # fmt: skip
+    assert watcher.stderr is not None
+    watcher.stderr.readline()
+    publisher = subprocess.Popen(
+        [MQCTL, "publish", "load", "--generate", "sine", "--rate", str(RATE), "--url", url, "--confirm", "socket"],
+        stderr=subprocess.PIPE, env=ENVIRONMENT, text=True,
+    )  # fmt: skip
+    time.sleep(SECONDS)
+    publisher.send_signal(2)
+    _, summary = publisher.communicate()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    watcher.send_signal(2)
+    watcher.wait()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    sent = int(summary.split("attempted ")[1].split(",")[0])
+    return used / SECONDS, sent / SECONDS
+
+
+def _swallow(master: int) -> None:
+    try:
+        while os.read(master, 65536):
+            pass
+    except OSError:
+        return
+
+
+def main() -> None:
+    """Print the tables."""
+    rng = random.Random(1)
+    boards = {
+        "chart, line": board_of("chart", [b"%f" % rng.uniform(0, 100) for _ in range(POINTS)]),
+        "chart, bars": board_of("chart", [b"[3,1,4,1,5,9,2]"]),
+        "rect": board_of("rect", [b"45", b"95"]),
+        "dots": board_of("dots", [b'{"x":%d,"y":%d,"producerId":"p%d"}' % (n * 5, n * 3, n) for n in range(90)]),
+    }
+    rows = []
+    for name, board in boards.items():
+        composed, shown = frames(board)
+        rows.append([name, median(composed, "ms", 1000), median(shown, "ms", 1000), "≤ 1 ms"])
+    table(f"One frame, {WIDTH}×{HEIGHT}, {POINTS} points", ["view", "composed", "on the terminal", "target"], rows)
+    with hub() as (url,):
+        share, rate = live_cpu(url)
+    table(
+        "A live line chart, 30 frames a second at most",
+        ["messages/s", "share of a core", "target"],
+        [[f"{rate:,.0f}", f"{share:.0%}", "≤ 25 % at 10,000/s"]],
+    )
+
+
+if __name__ == "__main__":
+    main()

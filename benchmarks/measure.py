@@ -1,0 +1,74 @@
+"""What the measurements share: things run in turn, medians, a table."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+MQCTL = str(Path(sys.executable).parent / "mqctl")
+
+# The settings of whoever runs this must not take part.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MQCTL_")}
+
+
+def in_turn(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
+    """Run all measures once to warm up, then `rounds` times in turn; the results of each."""
+    results: list[list[float]] = [[] for _ in measures]
+    for round_ in range(-1, rounds):
+        for result, measure in zip(results, measures, strict=True):
+            value = measure()
+            if round_ >= 0:
+                result.append(value)
+    return results
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """The median of the ratios pair by pair, with their range."""
+    pairs = sorted(a / b for a, b in zip(ours, theirs, strict=True))
+    return f"{statistics.median(pairs):.2f}× ({pairs[0]:.2f} to {pairs[-1]:.2f})"
+
+
+def median(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
+    """The median, scaled."""
+    value = statistics.median(values) * scale
+    return f"{value:,.{0 if value >= 100 else 2}f} {unit}"
+
+
+def wall_s(command: Sequence[str]) -> float:
+    """Seconds that a command takes as a whole process."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - start
+
+
+@contextmanager
+def serving(command: Sequence[str], lines: int = 1) -> Iterator[list[str]]:
+    """Run a server; inside, its first lines of output, which it prints when it is ready."""
+    server = subprocess.Popen(command, env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    try:
+        yield [server.stdout.readline().strip() for _ in range(lines)]
+    finally:
+        server.terminate()
+        server.wait(30)
+        server.stdout.close()
+
+
+def hub() -> contextmanager[list[str]]:
+    """A hub in a process of its own; its URL."""
+    return serving([MQCTL, "hub", "--stomp", "127.0.0.1:0"])
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a Markdown table."""
+    print(f"\n### {title}\n")
+    for row in (header, ["---"] * len(header), *rows):
+        print(f"| {' | '.join(row)} |")
+    sys.stdout.flush()
