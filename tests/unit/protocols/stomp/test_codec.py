@@ -38,6 +38,12 @@ def test_names_and_values_are_escaped(version, line):
     assert header_line("a:b", "c\\d\ne\rf:g", version) == line
 
 
+@pytest.mark.parametrize(("plain", "escaped"), [("\r", "\\r"), ("\n", "\\n"), (":", "\\c"), ("\\", "\\\\")])
+def test_each_special_character_is_escaped_where_it_stands_alone(plain, escaped):
+    """A header with none is written by a shorter way, which must see each of them."""
+    assert header_line("a", f"b{plain}c", V1_2) == f"a:b{escaped}c\n".encode()
+
+
 def test_1_0_has_no_escapes():
     assert header_line("a", "b:c\\d", V1_0) == b"a:b:c\\d\n"
 

@@ -1,6 +1,9 @@
+import pytest
+
 from tests.fuzz import stomp_frames
 
 
+@pytest.mark.timeout(180)  # two seconds, but ten times that under coverage on a busy machine
 def test_mutated_frames_do_no_harm():
     """The short form of `python -m tests.fuzz.stomp_frames`."""
     counters = stomp_frames.run(20_000, seed=20)

@@ -205,6 +205,7 @@ def test_nothing_is_said_after_an_error():
     session.tick(10**18)
     assert session.take_output() == b"ERROR\nmessage:enough\n\n\0"
     assert session.take_output() == b""
+    assert session.close_reason == "enough"
     assert list(session.receive(b"SEND\ndestination:/topic/a\n\n\0", 0)) == []
 
 
