@@ -1,19 +1,19 @@
 """What can go wrong, each with the exit code it ends the program with and a hint for the person at the keyboard.
 
-    MqctlError
-    ├── UsageError              a wrong call, a wrong combination of options
-    │   ├── TopicError          a name that is no topic, or that a protocol cannot express
-    │   └── ConfigError         a profile, an option or an environment variable
-    │       └── SecretError     a password that its reference does not lead to
-    ├── PluginError             a transport that is not installed or does not load
-    ├── ConnectError            nobody answers, or not in the protocol asked for
-    │   ├── TlsError            the certificate, or a plain peer on a TLS port
-    │   └── ConnectionLost      an established connection went away
-    ├── RefusedError            the broker said no: password, permission, destination, limit
-    │   └── UnsupportedError    the transport or this broker cannot do it; nothing was sent
-    ├── ProtocolError           the peer broke the protocol's rules
-    ├── OperationTimeout        the time given by the user is over
-    └── MeasuredWrong           the thing measured is wrong: loss, an unmet expectation
+MqctlError
+├── UsageError              a wrong call, a wrong combination of options
+│   ├── TopicError          a name that is no topic, or that a protocol cannot express
+│   └── ConfigError         a profile, an option or an environment variable
+│       └── SecretError     a password that its reference does not lead to
+├── PluginError             a transport that is not installed or does not load
+├── ConnectError            nobody answers, or not in the protocol asked for
+│   ├── TlsError            the certificate, or a plain peer on a TLS port
+│   └── ConnectionLost      an established connection went away
+├── RefusedError            the broker said no: password, permission, destination, limit
+│   └── UnsupportedError    the transport or this broker cannot do it; nothing was sent
+├── ProtocolError           the peer broke the protocol's rules
+├── OperationTimeout        the time given by the user is over
+└── MeasuredWrong           the thing measured is wrong: loss, an unmet expectation
 """
 
 from __future__ import annotations

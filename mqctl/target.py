@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from mqctl.errors import ConfigError
@@ -66,7 +65,6 @@ class Target:
     client_id: str | None = None
     heart_beat_s: float = 10.0
     connect_timeout_s: float = 10.0
-    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -23,7 +23,9 @@ BANNED_IN_PURE = {
     *("datetime.datetime.now", "datetime.datetime.utcnow", "os.environ", "sys.stdout", "sys.stdin", "builtins.open"),
 }
 # Written in pieces, so that this file does not find itself.
-REGISTRY_HOST = re.compile("|".join(("pypi" + r"\.org", "pythonhosted", r"registry\.np" + "mjs", "repo1?" + r"\.maven")))
+REGISTRY_HOST = re.compile(
+    "|".join(("pypi" + r"\.org", "pythonhosted", r"registry\.np" + "mjs", "repo1?" + r"\.maven"))
+)
 
 
 def name(module: Path) -> str:

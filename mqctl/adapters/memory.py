@@ -37,7 +37,7 @@ from mqctl.broker import (
     UnknownDelivery,
     UnknownSubscription,
 )
-from mqctl.errors import ConfigError, ConnectionLost, RefusedError, TopicError, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, RefusedError, TopicError, UnsupportedError, UsageError
 from mqctl.model import (
     AckMode,
     AckToken,
@@ -77,8 +77,6 @@ class MemoryAdapter:
 
     def connect(self, target: Target, *, sink: EventSink) -> MemoryConnection:
         """See `Adapter.connect`. There is always somebody, and everybody may come in."""
-        if target.options:
-            raise ConfigError(f"mem:// has no options: {', '.join(target.options)}")
         return MemoryConnection(_meeting(target.endpoints[0].host), target, sink)
 
 

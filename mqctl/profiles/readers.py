@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Never
 
 from mqctl.durations import parse_duration
 from mqctl.errors import ConfigError, UsageError
@@ -33,6 +34,11 @@ def text(value: object) -> str:
     if not value:
         raise ValueError("must not be empty")
     return value
+
+
+def only_typed(_value: object) -> Never:
+    """What no file may say, because it would be forgotten there."""
+    raise ValueError("the broker's certificate is always checked; --insecure turns that off for one command")
 
 
 def flag(value: object) -> bool:

@@ -305,8 +305,8 @@ def _log_in_as_url_says(layers: Sequence[_Layer]) -> None:
 def _notices(values: Mapping[str, Value], profile: Profile, firmness: Firmness) -> Iterator[str]:
     if values["url"].origin == "MQCTL_URL" and firmness is Firmness.FLAG and "url" in profile.settings:
         yield f"MQCTL_URL takes the place of the url of the profile {profile.name}, whose other settings are used"
-    if values["verify"].value is False and values["verify"].trust is not Trust.FULL:
-        yield f"{values['verify'].origin} turns the check of the broker's certificate off"
+    if values["verify"].value is False:
+        yield f"{values['verify'].origin}: the broker's certificate is not checked"
 
 
 def _check_trust(secret: Value, url: Value) -> None:

@@ -86,8 +86,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("key_password", "--key-password", "MQCTL_KEY_PASSWORD", "tls.key-password", readers.reference,
             "Where the password of that key is, as for --password.", secret=True),
     # No variable: an environment that silently stops checking certificates is how passwords leak.
-    Setting("verify", "--insecure", None, "tls.verify", readers.flag,
-            "Whether the broker's certificate is checked; --insecure turns it off.", _DEFAULTS["verify"], negated=True),
+    Setting("verify", "--insecure", None, "tls.verify", readers.only_typed,
+            "The broker's certificate is checked; --insecure turns that off.", _DEFAULTS["verify"], negated=True),
 )
 # fmt: on
 """Every setting of a target. Resolution, the keys of profiles and the tables of the manual are made of this one."""

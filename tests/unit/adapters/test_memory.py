@@ -13,7 +13,7 @@ from mqctl.adapters import memory
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.adapters.memory import HIGH_WATER, MemoryAdapter, MemoryConnection
 from mqctl.broker import Broker, Limits
-from mqctl.errors import ConfigError, ConnectionLost, RefusedError, TopicError, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, RefusedError, TopicError, UnsupportedError, UsageError
 from mqctl.model import (
     AckMode,
     AckToken,
@@ -283,8 +283,3 @@ def test_foreign_tokens_are_refused(connect: Connect) -> None:
     connection, _ = connect()
     with pytest.raises(UsageError, match="another connection"):
         connection.ack(AckToken(SubscriptionId("1"), 1))
-
-
-def test_options_are_refused() -> None:
-    with pytest.raises(ConfigError, match="colour"):
-        MemoryAdapter().connect(target("x", options={"colour": "red"}), sink=lambda _events: None)

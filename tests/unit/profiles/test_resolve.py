@@ -82,13 +82,12 @@ def test_stronger_layer_wins(name, stronger, weaker):
 
 
 def test_insecure_is_the_opposite_of_verify():
-    """`--insecure` turns verification off, no variable does, a profile can, and the flag beats the profile."""
-    unsafe = Profile(name="p", path="/p", settings={"verify": False})
+    """`--insecure` turns verification off, and says so; no variable does."""
     assert resolved().get("verify") is True
     assert resolved(flags={"verify": True}).values["verify"] == Value(False, "--insecure", "/cwd")
-    assert resolved(flags={"verify": False}, profiles=[unsafe]).get("verify") is True
     assert resolved(environ={"MQCTL_INSECURE": "1", "MQCTL_VERIFY": "0"}).get("verify") is True
-    assert resolved(profiles=[unsafe]).get("verify") is False
+    notices = resolved(flags={"verify": True}, profiles=[profile(url="stomp://h")]).notices
+    assert notices == ("--insecure: the broker's certificate is not checked",)
 
 
 def test_defaults_are_the_targets_own():
@@ -288,12 +287,6 @@ class TestTrust:
     def test_without_secrets_it_works(self):
         """Without a secret in play, such a file is as good as any."""
         assert resolved(profiles=[self.lying(Trust.NO_SECRETS, url="stomp://h", user="u")]).target().user == "u"
-
-    def test_unverified_is_told(self):
-        """It may turn off the check of certificates, and the user is told."""
-        lying = Profile(name="p", path="/p", trust=Trust.NO_COMMANDS, settings={"verify": False})
-        (notice,) = resolved(profiles=[lying, profile(url="stomp://h")]).notices
-        assert notice == "profile p (/p) turns the check of the broker's certificate off"
 
 
 def test_no_url():

@@ -18,7 +18,7 @@ EVERYTHING = {
     "url": "stomp://h:1",
     "dialect": "classic",
     "auth": {"user": "alice", "password": "env:P"},
-    "tls": {"ca": "ca.pem", "cert": "c.pem", "key": "k.pem", "key-password": "prompt", "verify": False},
+    "tls": {"ca": "ca.pem", "cert": "c.pem", "key": "k.pem", "key-password": "prompt"},
     "options": {"vhost": "/", "client-id": "me", "heart-beat": "0", "connect-timeout": "5s"},
     "defaults": {
         "publish": {"confirm": "socket", "persistent": True, "expires": "10s"},
@@ -56,12 +56,11 @@ def test_reads_everything():
             "cert_file": "c.pem",
             "key_file": "k.pem",
             "key_password": Reference(SecretKind.PROMPT),
-            "verify": False,
         },
         defaults=EVERYTHING["defaults"],
         topics={"a.b": {"view": "chart", "labels": ("x",), "envelope": True}},
     )
-    assert set(profile.settings) == {setting.name for setting in SETTINGS}
+    assert set(profile.settings) == {setting.name for setting in SETTINGS} - {"verify"}
 
 
 def test_empty_document_says_nothing():
@@ -79,6 +78,10 @@ def test_empty_document_says_nothing():
         ({"defaults": {"tail": {"akk": "x"}}}, "unknown key defaults.tail.akk; did you mean 'ack'?"),
         ({"topics": {"a b": {"veiw": "x"}}}, "unknown key topics.\"a b\".veiw; did you mean 'view'?"),
         ({"tls": {"zzzz": 1}}, "unknown key tls.zzzz; known: ca, cert, key, key-password, verify"),
+        (
+            {"tls": {"verify": False}},
+            "tls.verify: the broker's certificate is always checked; --insecure turns that off",
+        ),
         ({"auth": "alice"}, "auth must be a table, [auth]"),
         ({"topics": {"rect": "chart"}}, "topics.rect must be a table, [topics.rect]"),
         ({"topics": {"a..b": {}}}, "topics.\"a..b\": a topic has no empty level: 'a..b'"),

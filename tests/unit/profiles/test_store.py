@@ -230,7 +230,7 @@ class TestTrust:
         with pytest.raises(SecretError):
             world.load().target()
         assert world.load(profile="prod").target().password.reveal() == "hunter2"
-        world.put("project", "local", 'extends = "prod"\n[tls]\nverify = false')
+        world.put("project", "local", 'extends = "prod"\n[options]\nvhost = "/"')
         with pytest.raises(SecretError):
             world.load().target()
 
