@@ -275,14 +275,9 @@ def _prefetch(reading: Reading, wish: Wish) -> dict[str, str]:
     match reading.prefetch:
         case Prefetch.MESSAGES:
             return {reading.prefetch_header: str(wish.prefetch)}
-        case Prefetch.BYTES if wish.prefetch == 1:
-            # A window of zero bytes: the next message comes when the last one is acknowledged.
-            return {reading.prefetch_header: "0"}
         case Prefetch.BYTES:
-            raise UnsupportedError(
-                f"{reading.broker} counts prefetch in bytes, not messages",
-                hint=f"use --prefetch 1, or the subscription header {reading.prefetch_header}=BYTES",
-            )
+            # A window of zero bytes: the next message comes when the last one is acknowledged, which keeps any limit.
+            return {reading.prefetch_header: "0"}
         case Prefetch.NONE:
             raise UnsupportedError(f"no way is known to limit the prefetch of {reading.broker}", hint=_SAY_DIALECT)
         case _:
