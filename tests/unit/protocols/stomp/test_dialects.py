@@ -127,9 +127,7 @@ class TestSubscribe:
     def test_prefetch_has_each_brokers_header(self, dialect, prefetch, headers):
         assert wished(dialect, prefetch=prefetch) == headers
 
-    @pytest.mark.parametrize(
-        ("dialect", "prefetch", "words"), [(UNKNOWN, 1, "no way"), (HUB, 0, "at least 1")]
-    )
+    @pytest.mark.parametrize(("dialect", "prefetch", "words"), [(UNKNOWN, 1, "no way"), (HUB, 0, "at least 1")])
     def test_prefetch_that_a_broker_does_not_count_is_refused(self, dialect, prefetch, words):
         with pytest.raises(UnsupportedError, match=words):
             wished(dialect, prefetch=prefetch)
