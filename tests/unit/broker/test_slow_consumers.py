@@ -66,6 +66,22 @@ def test_drop_oldest_is_bounded_by_bytes_too() -> None:
     assert scene.broker.stats().dropped == 3
 
 
+@pytest.mark.parametrize("expires_at_ns", [None, 5], ids=["delivered", "expired"])
+def test_bytes_are_free_again_once_delivered_or_expired(expires_at_ns: int | None) -> None:
+    scene = Scene(backlog_bytes=2 * ONE_MESSAGE)
+    scene.sub("a", T)
+    scene.pause("a")
+    scene.pub(T, "1", "2", expires_at_ns=expires_at_ns)
+    if expires_at_ns is None:
+        scene.resume("a")
+        scene.pause("a")
+    else:
+        scene.tick(expires_at_ns)
+    scene.effects.clear()
+    scene.pub(T, "3", "4")
+    assert scene.drops() == []
+
+
 def test_drop_oldest_drops_the_refused_first() -> None:
     """What came back is older than everything that waits."""
     scene = Scene(backlog_messages=2)
