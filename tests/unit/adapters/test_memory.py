@@ -11,7 +11,8 @@ import pytest
 
 from mqctl.adapters import memory
 from mqctl.adapters.base import SubscribeSpec
-from mqctl.adapters.memory import HIGH_WATER, MemoryAdapter, MemoryConnection
+from mqctl.adapters.mailbox import HIGH_WATER
+from mqctl.adapters.memory import MemoryAdapter, MemoryConnection
 from mqctl.broker import Broker, Limits
 from mqctl.errors import ConnectionLost, RefusedError, TopicError, UnsupportedError, UsageError
 from mqctl.model import (
