@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mqctl.adapters.base import Adapter
 from mqctl.errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 GROUP = "mqctl.adapters.v1"
 """Entry points of this group are transports: the name is the scheme, the object is called without arguments."""
@@ -25,7 +26,7 @@ _Factory = Callable[[], Adapter]
 
 def schemes() -> tuple[str, ...]:
     """Every scheme that some transport claims, sorted; nothing is loaded for it."""
-    return tuple(sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))}))
+    return tuple(sorted({*BUILT_IN, *(point.name for point in _claims())}))
 
 
 def adapter_for(scheme: str) -> Adapter:
@@ -37,13 +38,19 @@ def adapter_for(scheme: str) -> Adapter:
     """
     if scheme in BUILT_IN:
         return _built_in(scheme)()
-    claims = tuple(entry_points(group=GROUP, name=scheme))
+    claims = tuple(_claims(name=scheme))
     if not claims:
         raise _unknown(scheme)
     if len(claims) > 1:
         owners = " and ".join(sorted(map(_owner, claims)))
         raise PluginError(f"{scheme}:// is claimed by {owners}", hint="uninstall one of them")
     return _plugin(claims[0])
+
+
+def _claims(**wanted: str) -> EntryPoints:
+    from importlib import metadata  # noqa: PLC0415 - takes as long to import as half a transport
+
+    return metadata.entry_points(group=GROUP, **wanted)
 
 
 def _built_in(scheme: str) -> _Factory:
@@ -69,6 +76,8 @@ def _owner(point: EntryPoint) -> str:
 
 
 def _unknown(scheme: str) -> ConfigError:
+    import difflib  # noqa: PLC0415 - only a mistake pays for it
+
     known = schemes()
     near = difflib.get_close_matches(scheme, known, n=1)
     hint = f"did you mean {near[0]}://?" if near else "schemes: " + ", ".join(known)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.metadata
 import subprocess
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
@@ -22,7 +24,7 @@ def plugins(monkeypatch):
         assert group == "mqctl.adapters.v1"
         return [point for point in declared if name in (None, point.name)]
 
-    monkeypatch.setattr(registry, "entry_points", entry_points)
+    monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     return declared
 
 

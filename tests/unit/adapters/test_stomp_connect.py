@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -195,6 +196,21 @@ class TestNobodyThere:
             session(alive, endpoints=(silent.endpoint, alive.endpoint), connect_timeout_s=0.6) as (connection, _, _),
         ):
             assert connection.greeting.peer == str(alive.endpoint)
+
+    def test_a_dead_address_of_a_host_leaves_time_for_its_next(self, monkeypatch):
+        def answer(*addresses):
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+
+        with contextlib.ExitStack() as held, FakeBroker() as alive:
+            full = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            with contextlib.suppress(TimeoutError):
+                # Its queue is full when it does not answer any more.
+                for _ in range(20):
+                    held.enter_context(socket.create_connection(full.getsockname(), 0.2))
+            addresses = answer(full.getsockname(), (alive.endpoint.host, alive.endpoint.port))
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+            with session(alive, endpoints=(Endpoint("two.example", 1),), connect_timeout_s=1.0) as (_, peer, _):
+                assert peer.next("CONNECT")
 
     def test_all_failures_are_told(self):
         with FakeBroker() as one, FakeBroker(greeting=b"") as other:
