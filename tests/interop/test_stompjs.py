@@ -39,7 +39,7 @@ def test_round_trip(play: Play) -> None:
         "version": "1.2",
         "got": ["text", "한국어 ✓", ""],
         "binary": bytes(range(256)).hex(),
-        "odd": "a:b\\c\nd",
+        "odd": "a:b\\ c\nd",
     }
 
 
