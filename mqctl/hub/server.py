@@ -62,16 +62,22 @@ class Hub:
         """
         for server in self._servers:
             server.close()
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + self.config.drain_s
-        # Again, because a connection may have been accepted before the listener closed and be made after.
-        while self._ports and not self._cut_off and (left_s := end_s - loop.time()) > 0:
-            await asyncio.wait([port.drain() for port in self._ports], timeout=left_s)
+        end_s = self.exchange.loop.time() + self.config.drain_s
+        # First the publishers: what they have sent goes to subscribers, who therefore are not closed before.
+        await self._wait(StompPort.quiet, end_s)
+        # Twice, because a connection may have been accepted before the listener closed and be made after.
+        for _ in range(2):
+            await self._wait(StompPort.drain, end_s)
         self.abort()
         if self._ports:
             await asyncio.wait([port.closed for port in self._ports], timeout=ABORT_S)
         self.exchange.close()
         return self._cut_off
+
+    async def _wait(self, step: Callable[[StompPort], asyncio.Future[None]], end_s: float) -> None:
+        left_s = end_s - self.exchange.loop.time()
+        if self._ports and not self._cut_off and left_s > 0:
+            await asyncio.wait([step(port) for port in self._ports], timeout=left_s)
 
     def abort(self) -> None:
         """Close every connection at once; `stop` does not wait any more."""

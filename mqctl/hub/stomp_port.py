@@ -54,12 +54,13 @@ class StompPort(asyncio.Protocol):
     """One connection. It is the broker's session, and a `Port` of the exchange.
 
     Reading stops while the broker holds it as a publisher, while it is backed up with answers that it does not read,
-    while requests of its last read are left for the next turn, and for good once it drains or ends.
+    while requests of its last read are left for the next turn, and for good once the hub stops.
     """
 
     def __init__(self, config: HubConfig, exchange: Exchange, ports: set[StompPort], name: str, server: str) -> None:
         self.name = name
         self.closed = exchange.loop.create_future()
+        self._acted: asyncio.Future[None] = exchange.loop.create_future()
         self._config = config
         self._exchange = exchange
         self._broker = exchange.broker
@@ -87,6 +88,7 @@ class StompPort(asyncio.Protocol):
         self._backed_up = False
         self._busy = False
         self._more_waits = False
+        self._quiet = False
         self._draining = False
         self._ending = False
 
@@ -134,6 +136,7 @@ class StompPort(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._requests.clear()
+        self._note_acted()
         self._leave()
         reason = self._session.close_reason or self._reason or (f"connection lost: {exc}" if exc else "hung up")
         self._exchange.tell_drops()
@@ -183,7 +186,7 @@ class StompPort(asyncio.Protocol):
                 self._note_unread(len(output))
             self._transport.write(output)
             self._session.wrote(now_ns)
-        drained = self._draining and not (self._choked or self._more_waits or self._requests)
+        drained = self._draining and not (self._choked or self._more_waits)
         if self._session.closing or drained:
             self._end()
 
@@ -213,13 +216,18 @@ class StompPort(asyncio.Protocol):
 
     # Life
 
+    def quiet(self) -> asyncio.Future[None]:
+        """Read no more; the result is there when all that was read has been acted upon."""
+        self._quiet = True
+        self._reason = self._reason or "the hub was stopped"
+        self._listen()
+        self._note_acted()
+        return self._acted
+
     def drain(self) -> asyncio.Future[None]:
-        """Read no more, write what is on its way, close; the result is there when that is done."""
-        if not self._draining:
-            self._draining = True
-            self._reason = "the hub was stopped"
-            self._listen()
-            self._mark_dirty()
+        """Write what is on its way and close; the result is there when that is done."""
+        self._draining = True
+        self._mark_dirty()
         return self.closed
 
     @_contained
@@ -264,7 +272,7 @@ class StompPort(asyncio.Protocol):
         if self._transport.is_closing():
             return
         # Once the last word is said, what still comes is read in order to be thrown away.
-        deaf = not self._ending and (self._held or self._backed_up or self._busy or self._draining)
+        deaf = not self._ending and (self._held or self._backed_up or self._busy or self._quiet)
         if deaf:
             self._transport.pause_reading()
         else:
@@ -314,7 +322,12 @@ class StompPort(asyncio.Protocol):
             self._busy = True
             self._listen()
             self._exchange.loop.call_soon(self._continue)
+        self._note_acted()
         self._finish(now_ns)
+
+    def _note_acted(self) -> None:
+        if self._quiet and not self._requests and not self._acted.done():
+            self._acted.set_result(None)
 
     def _act(self, request: Request, now_ns: int) -> None:
         self._clerk.act(request, now_ns)

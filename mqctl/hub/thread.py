@@ -106,6 +106,11 @@ class HubThread:
         """Where the first listener is, without the scheme."""
         return self._started.result().endpoints[0]
 
+    @property
+    def alive(self) -> bool:
+        """Whether the hub runs."""
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """Drain and close, unless that was done."""
         assert self._loop is not None

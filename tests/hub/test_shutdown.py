@@ -1,0 +1,170 @@
+"""How a hub stops: what is on its way arrives, and nothing can keep it from stopping."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+
+from mqctl.broker import Limits, SlowConsumer
+from mqctl.errors import ConnectError
+from mqctl.hub.config import HubConfig
+from mqctl.hub.events import SessionClosed, SessionOpened
+from mqctl.hub.thread import HubThread
+from mqctl.target import Endpoint
+from tests.hub.client import Client
+
+BODY = b"x" * 10_000
+
+
+def stop_in_background(hub):
+    stopping = threading.Thread(target=hub.thread.stop)
+    stopping.start()
+    return stopping
+
+
+def test_nobody_connected(hub):
+    begun = time.monotonic()
+    hub.thread.stop()
+    assert time.monotonic() - begun < 1
+    hub.thread.stop()
+
+
+def test_clients_are_closed_and_the_events_say_why(hub):
+    clients = [hub.client() for _ in range(3)]
+    stopping = stop_in_background(hub)
+    for client in clients:
+        client.end()
+    stopping.join()
+    assert {closed.reason for closed in hub.events.of(SessionClosed)} == {"the hub was stopped"}
+    assert len(hub.events.of(SessionClosed)) == 3
+
+
+def test_nobody_gets_in_any_more(hub):
+    client = hub.client()
+    stopping = stop_in_background(hub)
+    client.end()
+    stopping.join()
+    with pytest.raises(ConnectionRefusedError):
+        Client(hub.endpoint)
+
+
+def test_a_slow_reader_gets_everything(start):
+    """Far more than its socket holds, backlog included, is written before the hub closes."""
+    hub = start(drain_s=10.0, broker_limits=Limits(backlog_messages=100_000))
+    reader, writer = hub.client(), hub.client()
+    reader.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    reader.subscribe("/topic/a")
+    writer.publish("/topic/a", *[BODY] * 2000)
+    assert hub.stats.waiting > 0
+    stopping = stop_in_background(hub)
+    writer.end()
+    assert reader.bodies(2000) == [BODY] * 2000
+    reader.end()
+    stopping.join()
+
+
+def test_what_a_held_publisher_has_sent_is_done(start):
+    """Requests that the hub has read are carried out when the reader catches up; each receipt is true."""
+    hub = start(slow_consumer=SlowConsumer.BLOCK, drain_s=10.0, broker_limits=Limits(backlog_messages=100))
+    reader, writer = hub.client(), hub.client()
+    reader.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+    reader.subscribe("/topic/a")
+    confirmed = []
+
+    def write():
+        writer.socket.settimeout(None)
+        for n in range(1500):
+            writer.send("SEND", {"destination": "/topic/a", "receipt": str(n)}, BODY)
+
+    def count():
+        while data := writer.socket.recv(1 << 20):
+            confirmed.extend(frame.headers["receipt-id"] for frame in writer.parser.feed(data))
+
+    threads = [threading.Thread(target=_quietly(each)) for each in (write, count)]
+    for thread in threads:
+        thread.start()
+    hub.until(lambda stats: stats.held_publishers == 1)
+    stopping = stop_in_background(hub)
+    got = 0
+    while data := reader.socket.recv(1 << 20):
+        got += len([frame for frame in reader.parser.feed(data) if frame.command == "MESSAGE"])
+    stopping.join()
+    for thread in threads:
+        thread.join()
+    assert 0 < len(confirmed) <= got
+    assert confirmed == [str(n) for n in range(len(confirmed))]
+
+
+def _quietly(work):
+    def quiet():
+        with contextlib.suppress(OSError):
+            work()
+
+    return quiet
+
+
+def test_who_never_reads_is_cut_off_in_time(start):
+    hub = start(drain_s=0.5)
+    reader, writer = hub.client(), hub.client()
+    reader.subscribe("/topic/a")
+    writer.publish("/topic/a", *[BODY] * 2000)
+    begun = time.monotonic()
+    hub.thread.stop()
+    assert 0.4 < time.monotonic() - begun < 3
+
+
+def test_who_holds_the_connection_open_is_cut_off(start):
+    """A client that has read everything and does not close does not hold the hub up for long."""
+    hub = start(drain_s=30.0)
+    hub.client()
+    begun = time.monotonic()
+    hub.thread.stop()
+    assert time.monotonic() - begun < 3
+
+
+def test_while_clients_come_and_go(hub):
+    """Connections that are being made when the hub stops do not outlive it."""
+    over = threading.Event()
+
+    def come_and_go():
+        while not over.is_set():
+            try:
+                socket.create_connection((hub.endpoint.host, hub.endpoint.port)).close()
+            except OSError:
+                return
+
+    threads = [threading.Thread(target=come_and_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    hub.events.wait(SessionClosed, 20)
+    hub.thread.stop()
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert not hub.thread.alive
+
+
+def test_a_listener_that_cannot_be_had(start):
+    """An error that says which and why, and the listeners before it are closed again."""
+    busy = start().endpoint
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    hub = HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", port), busy)))
+    with pytest.raises(ConnectError) as caught:
+        hub.__enter__()
+    assert str(caught.value) == f"cannot listen on {busy}: address already in use"
+    assert "port 0" in caught.value.hint
+    with socket.create_server(("127.0.0.1", port)):
+        pass
+
+
+def test_sessions_are_told_by_name(hub):
+    """The name in the events is the one in CONNECTED."""
+    client = hub.client(client_id="desk")
+    (opened,) = hub.events.wait(SessionOpened)
+    host, port = client.socket.getsockname()
+    assert (opened.session, opened.peer) == (client.greeting.headers["session"], f"{host}:{port}")
