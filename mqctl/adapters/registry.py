@@ -50,7 +50,7 @@ def adapter_for(scheme: str) -> Adapter:
 def _claims(**wanted: str) -> EntryPoints:
     from importlib import metadata  # noqa: PLC0415 - takes as long to import as half a transport
 
-    return metadata.entry_points(group=GROUP, **wanted)
+    return metadata.entry_points(group=GROUP).select(**wanted)
 
 
 def _built_in(scheme: str) -> _Factory:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.metadata
 import subprocess
 import sys
 from importlib.metadata import EntryPoint, EntryPoints
@@ -20,9 +19,9 @@ def plugins(monkeypatch):
     """Entry points that a test declares."""
     declared: list[EntryPoint] = []
 
-    def entry_points(*, group, name=None):
+    def entry_points(*, group):
         assert group == "mqctl.adapters.v1"
-        return [point for point in declared if name in (None, point.name)]
+        return EntryPoints(declared)
 
     monkeypatch.setattr(importlib.metadata, "entry_points", entry_points)
     return declared
