@@ -38,7 +38,7 @@ def adapter_for(scheme: str) -> Adapter:
     """
     if scheme in BUILT_IN:
         return _built_in(scheme)()
-    claims = tuple(_claims(name=scheme))
+    claims = tuple(_claims().select(name=scheme))
     if not claims:
         raise _unknown(scheme)
     if len(claims) > 1:
@@ -47,10 +47,10 @@ def adapter_for(scheme: str) -> Adapter:
     return _plugin(claims[0])
 
 
-def _claims(**wanted: str) -> EntryPoints:
+def _claims() -> EntryPoints:
     from importlib import metadata  # noqa: PLC0415 - takes as long to import as half a transport
 
-    return metadata.entry_points(group=GROUP).select(**wanted)
+    return metadata.entry_points(group=GROUP)
 
 
 def _built_in(scheme: str) -> _Factory:
