@@ -7,22 +7,15 @@ deadlines, reads 1 KiB at a time, corrupts binary bodies, escapes no header name
 from __future__ import annotations
 
 import contextlib
-import os
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Final, Protocol
 
-# stomp.py looks up the machine's own name in the DNS when it is imported, which can take seconds.
-os.environ.setdefault("STOMP_SKIP_HOSTNAME_SCAN", "1")
-
-import stomp.protocol
-import stomp.transport
-import stomp.utils
-
 from mqctl.adapters import tls
 from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.stomp_library import stomp
 from mqctl.adapters.stream import Stream
 from mqctl.errors import UsageError
 from mqctl.protocols.stomp.codec import Frame, FrameError, FrameParser, encode

@@ -10,8 +10,8 @@ from mqctl import application
 from mqctl.application import Sample, Selector
 from mqctl.cli.context import AppContext
 from mqctl.cli.receiving import Receiver
+from mqctl.cli.streams import write_out
 from mqctl.cli.tail import receive_all
-from mqctl.cli.writing import write_out
 from mqctl.model import Delivery, SubscriptionId
 from mqctl.views.base import Line, View, plain
 from mqctl.views.layout import Pane, Status, compose
@@ -82,7 +82,7 @@ def show(context: AppContext, board: Board, receiver: Receiver, fps: int) -> Non
     Raises:
         MqctlError: As `Receiver.step`.
     """
-    if context.on_terminal:
+    if context.can_draw:
         from mqctl.cli.live import Screen
 
         receiver.handle = board.observe

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from mqctl.cli.streams import write_out
 from mqctl.errors import MqctlError
 
 
@@ -28,13 +28,28 @@ class AppContext:
 
     @property
     def on_terminal(self) -> bool:
-        """Whether a person looks at standard output, so that escaping and drawing make sense."""
+        """Whether a person looks at standard output, so that control characters must be escaped."""
         return self.stdout.isatty()
 
+    @property
+    def can_draw(self) -> bool:
+        """Whether standard output is a terminal with a cursor that moves."""
+        return self.on_terminal and self.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+    @property
+    def has_unicode(self) -> bool:
+        """Whether the user's locale is one of Unicode. In the C locale Python writes UTF-8 all the same."""
+        plain_locale = self.environ.get("LC_ALL", "") in ("C", "POSIX")
+        return not plain_locale and "utf" in (self.stderr.encoding or "").lower()
+
     def emit(self, line: str) -> None:
-        """Print a line of data on standard output."""
-        self.stdout.write(line.encode("utf-8", "surrogateescape") + b"\n")
-        self.stdout.flush()
+        """Print a line of data on standard output.
+
+        Raises:
+            MeasuredWrong: It could not be written.
+            BrokenPipeError: The reader of our output has gone.
+        """
+        write_out(self.stdout, line.encode("utf-8", "surrogateescape") + b"\n")
 
     def say(self, text: str) -> None:
         """Tell the person at the keyboard something that is not data, unless --quiet."""
@@ -43,21 +58,15 @@ class AppContext:
 
     def report(self, text: str) -> None:
         """Tell something that must be heard, --quiet or not."""
-        print(f"mqctl: {text}", file=self.stderr, flush=True)
+        self._tell(f"mqctl: {text}")
 
     def complain(self, error: MqctlError) -> None:
         """Report an error and its hint."""
         self.report(str(error))
         if error.hint:
-            print(f"  hint: {error.hint}", file=self.stderr, flush=True)
+            self._tell(f"  hint: {error.hint}")
 
-
-def real_context() -> AppContext:
-    """The context of this process."""
-    return AppContext(
-        stdin=sys.stdin.buffer,
-        stdout=sys.stdout.buffer,
-        stderr=sys.stderr,
-        environ=os.environ,
-        cwd=Path.cwd(),
-    )
+    def _tell(self, line: str) -> None:
+        # Nobody may be there to read it, which is no reason to stop.
+        with suppress(OSError):
+            print(line, file=self.stderr, flush=True)

@@ -54,7 +54,7 @@ def demo(
 ) -> None:
     """See a rectangle turn and a chart move, with nothing else installed. Ctrl-C ends it."""
     context: AppContext = ctx.obj
-    duration_s = for_ if for_ is not None or context.on_terminal else WITHOUT_TERMINAL_S
+    duration_s = for_ if for_ is not None or context.can_draw else WITHOUT_TERMINAL_S
     look = look_for(context, ascii_only=False)
     inbox = Inbox()
     with ExitStack() as stack:

@@ -125,7 +125,7 @@ def hub(
     mqctl hub --stomp 127.0.0.1:0 --events
     """
     from mqctl.cli.hub_events import EventPrinter
-    from mqctl.cli.writing import write_out
+    from mqctl.cli.streams import write_out
     from mqctl.hub.thread import serve
 
     context: AppContext = ctx.obj

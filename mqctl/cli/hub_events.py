@@ -7,7 +7,7 @@ import threading
 from io import FileIO
 
 from mqctl.cli.context import AppContext
-from mqctl.cli.writing import write_out
+from mqctl.cli.streams import write_out
 from mqctl.errors import MeasuredWrong
 from mqctl.hub.events import EventsLost, HubEvent, as_json
 

@@ -65,7 +65,7 @@ def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOp
     specs = what.specs(settings, "watch", end.count)
     look = look_for(context, ascii_only=how.ascii)
     drawings = [drawing_for(name, how, settings, look) for name in what.topic]
-    inbox = Inbox(limit=LIVE_INBOX, when_full=WhenFull.DROP_OLDEST) if context.on_terminal else Inbox()
+    inbox = Inbox(limit=LIVE_INBOX, when_full=WhenFull.DROP_OLDEST) if context.can_draw else Inbox()
     with connected_or_hosted(context, settings, inbox) as connection:
         modes = subscribed(context, connection, specs)
         greeting = connection.greeting

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from mqctl.cli.formats import Formatter, Record
-from mqctl.errors import MeasuredWrong
+from mqctl.cli.streams import write_out
 from mqctl.model import AckMode, Delivery, SubscriptionId
 
 
@@ -40,20 +39,3 @@ class Writer:
                 ]
             ),
         )
-
-
-def write_out(out: BinaryIO, data: bytes) -> None:
-    """Write and flush.
-
-    Raises:
-        MeasuredWrong: The disk is full, or something else is wrong with where standard output leads.
-        BrokenPipeError: Its reader has gone.
-    """
-    try:
-        out.write(data)
-        out.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        reason = "no space left on the device" if error.errno == errno.ENOSPC else error.strerror
-        raise MeasuredWrong(f"cannot write to standard output: {reason}") from error

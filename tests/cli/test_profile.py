@@ -11,7 +11,7 @@ import pytest
 
 from mqctl.adapters import registry
 from mqctl.cli.context import AppContext
-from mqctl.cli.main import run
+from mqctl.cli.program import run
 from mqctl.errors import ConnectError, ExitCode
 from mqctl.profiles.store import shipped_dir
 
