@@ -12,7 +12,7 @@ BATCH = 1000
 
 
 def serve(client: socket.socket, count: int, size: int) -> None:
-    """Greet, wait for the subscription, send `count` messages, wait for the end."""
+    """Greet, wait for the subscription, send `count` messages, say goodbye."""
     read_frame(client, b"CONNECT", b"STOMP")
     client.sendall(b"CONNECTED\nversion:1.2\nheart-beat:0,0\nserver:firehose/1\n\n\0")
     headers = read_frame(client, b"SUBSCRIBE")
@@ -22,8 +22,8 @@ def serve(client: socket.socket, count: int, size: int) -> None:
     frames = b"".join(head + b"message-id:m-%d\n\n" % n + b"x" * size + b"\0" for n in range(BATCH))
     for _ in range(count // BATCH):
         client.sendall(frames)
-    while client.recv(65536):
-        pass
+    headers = read_frame(client, b"DISCONNECT")
+    client.sendall(b"RECEIPT\nreceipt-id:" + headers.get(b"receipt", b"") + b"\n\n\0")
 
 
 def read_frame(client: socket.socket, *commands: bytes) -> dict[bytes, bytes]:
@@ -32,7 +32,7 @@ def read_frame(client: socket.socket, *commands: bytes) -> dict[bytes, bytes]:
     while True:
         chunk = client.recv(65536)
         if not chunk:
-            raise SystemExit("the client went away")
+            raise ConnectionError("the client went away")
         data += chunk
         for frame in data.split(b"\0"):
             lines = frame.strip(b"\n").split(b"\n\n")[0].split(b"\n")

@@ -24,7 +24,7 @@ connection.set_listener("", Listener())
 connection.connect(wait=True)
 connection.subscribe("/topic/bench", id="1")
 done.wait()
-os._exit(0)
+connection.disconnect(receipt="2")
 """
 
 
