@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from mqctl.hub.thread import HubThread
 
 pytest.register_assert_rewrite(
     "mqctl.testing.laws_acknowledge",
@@ -16,11 +20,11 @@ pytest.register_assert_rewrite(
 
 
 @pytest.fixture
-def mqctl_hub() -> Iterator[str]:
-    """The STOMP URL of a hub that lives as long as the test, on a free port of the loopback interface."""
+def mqctl_hub() -> Iterator[HubThread]:
+    """A hub that lives as long as the test, on a free port of loopback; its `url` and `endpoint` say where."""
     from mqctl.hub.config import HubConfig
     from mqctl.hub.thread import HubThread
     from mqctl.target import Endpoint
 
     with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),))) as hub:
-        yield hub.urls[0]
+        yield hub

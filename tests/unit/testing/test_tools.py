@@ -21,7 +21,7 @@ PATIENCE_S = 5.0
 
 
 def test_the_hub_fixture_is_a_working_hub(mqctl_hub):
-    url = parse_url(mqctl_hub)
+    url = parse_url(mqctl_hub.url)
     recorder = Recorder()
     with StompAdapter().connect(Target(scheme=url.scheme, endpoints=url.endpoints), sink=recorder) as connection:
         connection.subscribe(SubscribeSpec(topic=Topic(levels=("t",))), timeout_s=PATIENCE_S)
