@@ -17,6 +17,7 @@ from mqctl.adapters.inbox import Inbox
 from mqctl.cli.board import Board, Drawing, show
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import with_groups
+from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import duration_option
 from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.sources import Encoder, from_generator
@@ -39,10 +40,10 @@ FEEDS = {"rect": "rotate", "chart": "bars"}
 WITHOUT_TERMINAL_S = 5.0
 """How long the demo runs where nobody can press Ctrl-C."""
 
-app = typer.Typer(add_completion=False)
+app = command_app()
 
 
-@app.command()
+@app.command(cls=Command)
 @with_groups
 def demo(
     ctx: typer.Context,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import MISSING, fields, is_dataclass, replace
 from typing import Annotated, Any, NewType, get_type_hints
 
@@ -50,9 +51,21 @@ def with_groups(command: Callable[..., None]) -> Callable[..., None]:
 def _of_dataclass(group: Any) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     return [
-        _parameter(member.name, hints[member.name], None if member.default is MISSING else member.default)
+        _parameter(
+            member.name,
+            _in_panel(hints[member.name], getattr(group, "TITLE", None)),
+            member.default,
+        )
         for member in fields(group)
     ]
+
+
+def _in_panel(annotation: Any, title: str | None) -> Any:
+    """The option under its group's title; a copy, because groups of several commands share options."""
+    kind, option = annotation.__origin__, copy(annotation.__metadata__[0])
+    if isinstance(option, typer.models.OptionInfo):
+        option.rich_help_panel = option.rich_help_panel or title
+    return Annotated[kind, option]
 
 
 def _of_settings() -> list[inspect.Parameter]:
@@ -72,6 +85,8 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
 def _parameter(name: str, annotation: Any, default: Any = None) -> inspect.Parameter:
+    """`default` is None, a value, or MISSING where the user must give one."""
+    default = inspect.Parameter.empty if default is MISSING else default
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

@@ -11,6 +11,7 @@ from mqctl.broker.values import Limits as BrokerLimits
 from mqctl.broker.values import SlowConsumer
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import with_groups
+from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
 from mqctl.hub.config import DEFAULT_STOMP, HubConfig, ignore
@@ -104,10 +105,10 @@ class LimitOptions:
         )
 
 
-app = typer.Typer(add_completion=False)
+app = command_app()
 
 
-@app.command()
+@app.command(cls=Command)
 @with_groups
 def hub(
     ctx: typer.Context,
@@ -120,9 +121,9 @@ def hub(
 
     Standard output has one line for each listener, its URL, once it is ready; then the lines of --events.
 
-    mqctl hub
-
-    mqctl hub --stomp 127.0.0.1:0 --events
+    Examples:
+        mqctl hub
+        mqctl hub --stomp 127.0.0.1:0 --events
     """
     from mqctl.cli.hub_events import EventPrinter
     from mqctl.cli.streams import write_out

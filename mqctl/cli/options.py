@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mqctl.cli.help import DURATION
 from mqctl.durations import parse_duration
 from mqctl.errors import UsageError
 
@@ -26,7 +27,7 @@ def duration(text: str | float) -> float:
 
 def duration_option(flag: str, help_text: str) -> Any:
     """An option that takes a duration with its unit, and gives seconds."""
-    return typer.Option(flag, parser=duration, metavar="DURATION", help=help_text)
+    return typer.Option(flag, parser=duration, metavar=DURATION, help=help_text)
 
 
 NativeOption = Annotated[
@@ -58,9 +59,9 @@ def one_of(kind: Any, text: str, option: str) -> Any:
     """The member of an enumeration that an option names.
 
     Raises:
-        typer.BadParameter: It has no such member.
+        UsageError: It has no such member.
     """
     members = {member.name.lower().replace("_", "-"): member for member in kind}
     if text.lower() not in members:
-        raise typer.BadParameter(f"{option} takes {', '.join(members)}, not {text!r}")
+        raise UsageError(f"{option} takes {', '.join(members)}, not {text!r}")
     return members[text.lower()]

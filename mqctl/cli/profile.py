@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mqctl.cli.context import AppContext
+from mqctl.cli.help import command_app
 from mqctl.errors import ConfigError, ExitCode, MqctlError, UsageError
 from mqctl.profiles.resolve import Firmness, Settings, show
 from mqctl.profiles.schema import SETTINGS
@@ -17,11 +18,9 @@ from mqctl.profiles.store import Found, Place, Store
 WIDTH_OF_A_PIPE = 10_000
 """Columns: wide enough for any path, so that a row stays a line."""
 
-app = typer.Typer(
+app = command_app(
     help="List, show, add, choose and check profiles: named brokers with their settings.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
 )
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]

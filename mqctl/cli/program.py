@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from mqctl import __version__
 from mqctl.cli.context import AppContext
+from mqctl.cli.expand import DebugOption, QuietOption
 from mqctl.cli.streams import standard_streams
 from mqctl.errors import ExitCode, MqctlError
 
@@ -35,7 +36,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+        self.commands = {name: TyperCommand(name, help=line, short_help=line) for name, line in COMMANDS.items()}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature of the library
         """A stand-in that knows the command's one line of help."""
@@ -58,8 +59,8 @@ def root(
     *,
     url: Annotated[str | None, typer.Option(metavar="URL", help="Broker to use, such as stomp://localhost.")] = None,
     profile: Annotated[str | None, typer.Option(metavar="NAME", help="Profile to use: a name or a file.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors and the last line on standard error.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Publish to, tail and watch topics on ActiveMQ, Amazon MQ, Artemis, RabbitMQ, or the hub that mqctl carries."""

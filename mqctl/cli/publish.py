@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperCommand
 
 from mqctl import application, topics
 from mqctl.adapters.inbox import Inbox
 from mqctl.cli import sources
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import CountOption, NativeOption, TimeoutOption, duration, duration_option, one_of
 from mqctl.cli.publishing import CONFIRM_TIMEOUT_S, GRACE_S, Publisher, Tally, time_limit
 from mqctl.cli.sources import Encoder, Source
@@ -26,7 +25,7 @@ from mqctl.model import Confirmation, Outgoing, Topic
 from mqctl.profiles import Settings
 
 
-class NumbersAreValues(TyperCommand):
+class NumbersAreValues(Command):
     """Takes `-45` for a value, and still refuses an option that does not exist."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -36,9 +35,15 @@ class NumbersAreValues(TyperCommand):
         for value in (ctx.params["topic"] or "", *(ctx.params["values"] or ())):
             if value in typed and value.startswith("-") and not _is_number(value):
                 known = [name for parameter in self.params for name in parameter.opts]
-                near = difflib.get_close_matches(value, known, n=1)
-                raise typer.BadParameter(f"no such option: {value}" + (f"; did you mean {near[0]}?" if near else ""))
+                raise _no_such_option(value, known)
         return rest
+
+
+def _no_such_option(name: str, known: list[str]) -> UsageError:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, n=1)
+    return UsageError(f"no such option: {name}", hint=f"did you mean {near[0]}?" if near else "mqctl publish --help")
 
 
 def _is_number(text: str) -> bool:
@@ -53,20 +58,31 @@ def _is_number(text: str) -> bool:
 class InputOptions:
     """Where the messages come from, and what they are made of."""
 
-    topic: Annotated[str | None, typer.Argument(help="Where to; with --jsonl, absent for each line's own.")] = None
-    values: Annotated[list[str] | None, typer.Argument(help="What to send; on chart, several are one array.")] = None
-    json_data: Annotated[str | None, typer.Option("--json-data", metavar="JSON", help="Send any JSON.")] = None
+    TITLE: ClassVar = "What to send"
+
+    topic: Annotated[
+        str | None, typer.Argument(metavar="TOPIC", help="Where to; leave it out for the topics that --jsonl names.")
+    ] = None
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="VALUE...", help="A message each; on chart, several are one message.")
+    ] = None
+    json_data: Annotated[
+        str | None, typer.Option("--json-data", metavar="JSON", help="Any JSON, in the envelope where there is one.")
+    ] = None
     lines: Annotated[bool, typer.Option("-l", "--lines", help="A message for each line of standard input.")] = False
     jsonl: Annotated[bool, typer.Option("--jsonl", help="A message for each line, as 'tail --json' writes it.")] = False
-    file: Annotated[str | None, typer.Option("-f", "--file", help="A file as one message; - is standard input.")] = None
+    file: Annotated[
+        str | None, typer.Option("-f", "--file", metavar="PATH", help="A file as one message; - is standard input.")
+    ] = None
     generate: Annotated[
         str | None, typer.Option("--generate", metavar="NAME[:PARAMS]", help=f"Made values: {', '.join(GENERATORS)}.")
     ] = None
     seed: Annotated[int | None, typer.Option("--seed", help="Makes --generate repeat itself.")] = None
     envelope: Annotated[
-        bool | None, typer.Option("--envelope/--bare", help="With producer and date (rect, chart), or the value alone.")
+        bool | None,
+        typer.Option("--envelope/--bare", help="With producer and date, usual on rect and chart, or alone."),
     ] = None
-    each: Annotated[bool, typer.Option("--each", help="On chart too, a message for each value.")] = False
+    each: Annotated[bool, typer.Option("--each", help="A message for each VALUE on chart too.")] = False
     native: NativeOption = None
 
     def given(self) -> str:
@@ -99,15 +115,21 @@ class InputOptions:
 class MessageOptions:
     """What every message of the run carries."""
 
-    header: Annotated[list[str] | None, typer.Option("-H", "--header", metavar="NAME=VALUE", help="Repeatable.")] = None
-    content_type: Annotated[str | None, typer.Option("--content-type", help="Such as application/json.")] = None
+    TITLE: ClassVar = "Each message"
+
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", metavar="NAME=VALUE", help="May be given again.")
+    ] = None
+    content_type: Annotated[
+        str | None, typer.Option("--content-type", metavar="TYPE", help="Such as application/json.")
+    ] = None
     persistent: Annotated[
         bool | None, typer.Option("--persistent/--no-persistent", help="Survives a restart of the broker.")
     ] = None
     expires: Annotated[float | None, duration_option("--expires", "Not delivered any more after this.")] = None
     priority: Annotated[int | None, typer.Option("--priority", min=0, max=9, help="9 is the most urgent.")] = None
     as_text: Annotated[
-        bool | None, typer.Option("--text/--bytes", help="For JMS readers; absent: text where it is UTF-8.")
+        bool | None, typer.Option("--text/--bytes", help="What JMS readers see; if absent, text where it is UTF-8.")
     ] = None
 
     def template(self, topic: Topic, settings: Settings) -> Outgoing:
@@ -134,12 +156,16 @@ class MessageOptions:
 class RunOptions:
     """How fast, how long, and what counts as sent."""
 
+    TITLE: ClassVar = "The run"
+
     count: CountOption = None
-    rate: Annotated[float | None, typer.Option("--rate", help="Messages per second in total.")] = None
+    rate: Annotated[float | None, typer.Option("--rate", metavar="N", help="Messages per second.")] = None
     interval: Annotated[float | None, duration_option("--interval", "Time between two messages.")] = None
     confirm: Annotated[
         str | None,
-        typer.Option("--confirm", metavar="none|socket|broker", help="What counts as sent: broker if absent."),
+        typer.Option(
+            "--confirm", metavar="none|socket|broker", help="Whose word counts as sent; the broker's if absent."
+        ),
     ] = None
     confirm_timeout: Annotated[
         float, duration_option("--confirm-timeout", "A message not confirmed after this is unknown.")
@@ -164,7 +190,7 @@ class RunOptions:
 
 RATE_MAX = 1_000_000
 
-app = typer.Typer(add_completion=False)
+app = command_app()
 
 
 @app.command(cls=NumbersAreValues, context_settings={"ignore_unknown_options": True})
@@ -172,11 +198,11 @@ app = typer.Typer(add_completion=False)
 def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how: RunOptions, flags: Flags) -> None:
     """Send messages to a topic, and say what became of each.
 
-    mqctl publish rect 45
-
-    mqctl publish chart 3 7 12
-
-    mqctl publish /queue/orders --lines --persistent < orders.txt
+    Examples:
+        mqctl publish rect 45
+        mqctl publish chart 3 7 12
+        mqctl publish chart --generate bars --count 10
+        mqctl publish /queue/orders --lines --persistent < orders.txt
     """
     context: AppContext = ctx.obj
     given = what.given()
@@ -197,11 +223,18 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
             confirm_timeout_s=how.confirm_timeout,
             keep_going=how.keep_going,
         )
-        code = _run(context, publisher, source, how.count or count, how.timeout)
+        try:
+            code = _run(context, publisher, source, how.count or count, how.timeout)
+        finally:
+            # A second Ctrl-C does not wait for what is under way, and is told the books as they stand.
+            _account(context, tally)
+    raise typer.Exit(code if code is not None else tally.exit_code())
+
+
+def _account(context: AppContext, tally: Tally) -> None:
     for reason in tally.reasons:
         context.report(reason)
     context.report(tally.line())
-    raise typer.Exit(code if code is not None else tally.exit_code())
 
 
 def _run(

@@ -13,8 +13,8 @@ from typing import assert_never
 
 from mqctl.adapters.base import Connection, PendingPublish
 from mqctl.adapters.inbox import Inbox
-from mqctl.cli.sources import BadInput, Source
-from mqctl.errors import ExitCode, MqctlError, OperationTimeout
+from mqctl.cli.sources import BadInput, Lines, Source
+from mqctl.errors import ExitCode, MqctlError, OperationTimeout, UsageError
 from mqctl.model import (
     Confirmation,
     Confirmed,
@@ -117,22 +117,27 @@ class Publisher:
             item = next(source, None)
             if item is None:
                 break
+            if not isinstance(item, BadInput):
+                item = self._send(item, source.number if isinstance(source, Lines) else None)
             if isinstance(item, BadInput):
                 self._refuse(item)
             else:
-                self._send(item)
                 self._settle_what_is_known()
                 # A run that fell behind does not make up for it with a burst.
                 due = max(due + self.interval_s, monotonic() - self.interval_s)
 
-    def _send(self, message: Outgoing) -> None:
+    def _send(self, message: Outgoing, line: int | None) -> BadInput | None:
+        """Send a message; what was wrong with the line that it came from, if only the transport could tell."""
         # Counted first: should a signal end this call half-way, the message is unknown, and not forgotten.
         self.tally.attempted += 1
         try:
             self._pending.append(self.connection.submit(message, confirmation=self.tally.asked))
-        except MqctlError:
+        except MqctlError as error:
             self.tally.attempted -= 1
-            raise
+            if line is None or not isinstance(error, UsageError):
+                raise
+            return BadInput(line, str(error))
+        return None
 
     def settle(self, timeout_s: float) -> None:
         """Wait for the fate of everything that was sent, at most `timeout_s` for all of it."""

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from mqctl import application, topics
 from mqctl.errors import UsageError
@@ -81,14 +81,23 @@ def from_json(text: str, template: Outgoing, encoder: Encoder) -> Source:
         UsageError: It is not JSON.
     """
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = _json(text)
     except ValueError as error:
-        raise UsageError(f"--json-data is not JSON: {error}") from error
+        raise UsageError(f"--json-data is {error}") from error
     return (replace(template, payload=encoder.data(data)) for _ in itertools.count())
 
 
+def _json(text: str | bytes) -> Any:
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("JSON nested too deep") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from None
+
+
 def _no_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"not JSON: it has no {name}")
 
 
 def from_file(payload: bytes, template: Outgoing) -> Source:
@@ -96,16 +105,42 @@ def from_file(payload: bytes, template: Outgoing) -> Source:
     return itertools.repeat(replace(template, payload=payload))
 
 
-def from_lines(stream: Iterable[bytes], template: Outgoing, encoder: Encoder) -> Source:
+class Lines:
+    """A source that reads a message from each line.
+
+    Args:
+        stream: The lines, each but perhaps the last ended by a newline.
+        read: Makes a message of a line without its newline; None of one that is none. Raises UsageError or ValueError.
+    """
+
+    def __init__(self, stream: Iterable[bytes], read: Callable[[bytes], Outgoing | None]) -> None:
+        self.number = 0
+        """The line that the last message came from, counted from 1."""
+        self._stream = iter(stream)
+        self._read = read
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Outgoing | BadInput:
+        while True:
+            line = next(self._stream)
+            self.number += 1
+            try:
+                message = self._read(line.removesuffix(b"\n"))
+            except (UsageError, ValueError) as error:
+                return BadInput(self.number, "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
+            if message is not None:
+                return message
+
+
+def from_lines(stream: Iterable[bytes], template: Outgoing, encoder: Encoder) -> Lines:
     """A message for each line. An empty line is an empty message; the last line needs no newline."""
-    for number, line in enumerate(stream, 1):
-        body = line.removesuffix(b"\n")
-        try:
-            payload = encoder.text(body.decode()) if encoder.enveloped else body
-        except (UsageError, UnicodeDecodeError) as error:
-            yield BadInput(number, str(error))
-        else:
-            yield replace(template, payload=payload)
+
+    def read(line: bytes) -> Outgoing:
+        return replace(template, payload=encoder.text(line.decode()) if encoder.enveloped else line)
+
+    return Lines(stream, read)
 
 
 def from_generator(values: Iterator[object], template: Outgoing, encoder: Encoder) -> Source:
@@ -113,15 +148,13 @@ def from_generator(values: Iterator[object], template: Outgoing, encoder: Encode
     return (replace(template, payload=encoder.generated(value)) for value in values)
 
 
-def from_jsonl(stream: Iterable[bytes], template: Outgoing, topic: Topic | None) -> Source:
+def from_jsonl(stream: Iterable[bytes], template: Outgoing, topic: Topic | None) -> Lines:
     """A message for each line in the form that `tail --json` prints; `topic` overrides the line's own."""
-    for number, line in enumerate(stream, 1):
-        if line.isspace():
-            continue
-        try:
-            yield _from_record(json.loads(line), template, topic)
-        except (UsageError, ValueError) as error:
-            yield BadInput(number, str(error))
+
+    def read(line: bytes) -> Outgoing | None:
+        return _from_record(_json(line), template, topic) if line.strip() else None
+
+    return Lines(stream, read)
 
 
 def _from_record(record: Any, template: Outgoing, topic: Topic | None) -> Outgoing:

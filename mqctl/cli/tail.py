@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -14,6 +14,7 @@ from mqctl.cli import formats
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.formats import Formatter
+from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import (
     AckOption,
     CountOption,
@@ -41,7 +42,11 @@ SUBSCRIBE_TIMEOUT_S = 10.0
 class SubscribeOptions:
     """What to subscribe to, and how."""
 
-    topic: Annotated[list[str], typer.Argument(metavar="TOPIC...", help="One or more; * is a level, ** a subtree.")]
+    TITLE: ClassVar = "What to receive"
+
+    topic: Annotated[
+        list[str], typer.Argument(metavar="TOPIC...", help="One or more; * is any one level, a last ** a subtree.")
+    ]
     ack: AckOption = None
     prefetch: PrefetchOption = None
     selector: SelectorOption = None
@@ -91,11 +96,16 @@ def _ahead(count: int | None) -> int | None:
 class OutputOptions:
     """How a message is written."""
 
+    TITLE: ClassVar = "How to print it"
+
     json: Annotated[bool | None, typer.Option("--json", help="One JSON object a line; 'publish --jsonl' reads it.")] = (
         None
     )
     format: Annotated[
-        str | None, typer.Option("-F", "--format", help="Verbs such as '%t %p\\n'; see the manual for all.")
+        str | None,
+        typer.Option(
+            "-F", "--format", help="%t topic, %p payload, %I time, %h headers, %j JSON, \\n …: all are in the manual."
+        ),
     ] = None
     raw: Annotated[bool, typer.Option("--raw", help="Payloads and nothing between them.")] = False
     null: Annotated[bool, typer.Option("-0", "--null", help="Payloads, each ended by a NUL byte.")] = False
@@ -124,6 +134,8 @@ class OutputOptions:
 class EndOptions:
     """When the run ends by itself."""
 
+    TITLE: ClassVar = "When to end"
+
     count: CountOption = None
     timeout: TimeoutOption = None
     idle: IdleOption = None
@@ -134,19 +146,19 @@ class EndOptions:
         return Limits(count=self.count, timeout_s=self.timeout, idle_s=None if preset is None else duration(preset))
 
 
-app = typer.Typer(add_completion=False)
+app = command_app()
 
 
-@app.command()
+@app.command(cls=Command)
 @with_groups
 def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end: EndOptions, flags: Flags) -> None:
-    """Print the messages of topics as they arrive, until Ctrl-C.
+    r"""Print the messages of topics as they arrive, until Ctrl-C.
 
-    mqctl tail chart
-
-    mqctl tail --json 'sensors.**' --count 10 --timeout 1m
-
-    mqctl tail /queue/orders --ack individual
+    Examples:
+        mqctl tail chart
+        mqctl tail --json 'sensors.**' --count 10 --timeout 1m
+        mqctl tail --format '%I %t %p\n' rect chart
+        mqctl tail /queue/orders --ack individual
     """
     context: AppContext = ctx.obj
     settings = settings_for(context, flags)

@@ -6,7 +6,7 @@ import difflib
 import functools
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -15,6 +15,7 @@ from mqctl.adapters.inbox import Inbox, WhenFull
 from mqctl.cli.board import Board, Drawing, show
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import duration_option
 from mqctl.cli.receiving import Receiver
 from mqctl.cli.tail import EndOptions, SubscribeOptions, subscribed
@@ -37,6 +38,8 @@ WINDOW_S = 60.0
 class ViewFlags:
     """What is drawn, and how."""
 
+    TITLE: ClassVar = "How to draw it"
+
     view: Annotated[str | None, typer.Option("--view", metavar="|".join(VIEWS), help="For all topics.")] = None
     field: Annotated[str | None, typer.Option("--field", metavar="A.B", help="Where in the JSON the value is.")] = None
     labels: Annotated[str | None, typer.Option("--labels", metavar="A,B,…", help="Names of the bars.")] = None
@@ -48,17 +51,18 @@ class ViewFlags:
     ascii: Annotated[bool, typer.Option("--ascii", help="Draw without Unicode.")] = False
 
 
-app = typer.Typer(add_completion=False)
+app = command_app()
 
 
-@app.command()
+@app.command(cls=Command)
 @with_groups
 def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOptions, flags: Flags) -> None:
     """Draw the messages of topics live. In a pipe: a line for each value, and the last picture at the end.
 
-    mqctl watch rect chart
-
-    mqctl watch 'sensors.**' --field reading.celsius
+    Examples:
+        mqctl watch rect chart
+        mqctl watch 'sensors.**' --field reading.celsius
+        mqctl watch load --view chart --window 10m
     """
     context: AppContext = ctx.obj
     settings = settings_for(context, flags)
