@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 HOST = "127.0.0.1"
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
+PORTS = (20_000, 32_000)
 _POLL_S = 0.1
 _LOG_LINES = 40
 
@@ -156,10 +158,20 @@ def answers_connect(broker: Broker) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of the loopback interface that nobody listens on now, all different."""
+    """Loopback ports that nobody listens on now, all different.
+
+    They lie below those that the system gives to outgoing connections: one of these could else take the port of a
+    broker that is down between `kill` and `restart`.
+    """
+    ports: list[int] = []
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [peer.getsockname()[1] for peer in sockets]
+        for port in random.sample(range(*PORTS), PORTS[1] - PORTS[0]):
+            with contextlib.suppress(OSError):
+                held.enter_context(socket.create_server((HOST, port)))
+                ports.append(port)
+            if len(ports) == count:
+                return ports
+    raise BrokerFailed("no free ports")
 
 
 @contextlib.contextmanager
