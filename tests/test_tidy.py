@@ -22,10 +22,8 @@ BANNED_IN_PURE = {
     *("rich.live", "rich.console", "random.random", "random.randint", "random.choice", "random.uniform"),
     *("datetime.datetime.now", "datetime.datetime.utcnow", "os.environ", "sys.stdout", "sys.stdin", "builtins.open"),
 }
-# Written in pieces, so that this file does not find itself.
-REGISTRY_HOST = re.compile(
-    "|".join(("pypi" + r"\.org", "pythonhosted", r"registry\.np" + "mjs", "repo1?" + r"\.maven"))
-)
+# The brackets keep this file from finding itself.
+REGISTRY_HOST = re.compile("|".join((r"py[p]i\.org", "pythonho[s]ted", r"registry\.np[m]js", r"repo1?\.mave[n]")))
 
 
 def name(module: Path) -> str:
