@@ -13,7 +13,7 @@ class World:
     """Directories under one root; `put` writes a profile into one of them."""
 
     def __init__(self, root: Path) -> None:
-        self.cwd = root / "work"
+        self.cwd = root / "here"
         self.directories = {
             "directory": root / "given",
             "project": self.cwd / "profiles",

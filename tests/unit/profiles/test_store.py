@@ -61,13 +61,13 @@ class TestSearch:
         with pytest.raises(ConfigError, match=r"^no profile 'activmq'; did you mean 'activemq'\?$") as refused:
             world.store.find("activmq")
         assert refused.value.hint == "mqctl profile list shows all"
-        with pytest.raises(ConfigError, match=r"no profile at .*/work/x.toml"):
+        with pytest.raises(ConfigError, match=r"no profile at .*/here/x.toml"):
             world.store.find("x.toml")
 
     def test_directory_that_is_none(self, world):
         """A mistyped MQCTL_PROFILE_DIR is an error and not an empty directory."""
         world.environ["MQCTL_PROFILE_DIR"] = "nowhere"
-        with pytest.raises(ConfigError, match=r"MQCTL_PROFILE_DIR is no directory: .*/work/nowhere"):
+        with pytest.raises(ConfigError, match=r"MQCTL_PROFILE_DIR is no directory: .*/here/nowhere"):
             world.store.find("local")
 
     def test_own_checkout_is_no_project(self, world):
