@@ -6,8 +6,9 @@ import inspect
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
+from mqctl.cli.context import AppContext
 from mqctl.durations import format_duration
 
 EXAMPLES = "Examples:\n"
@@ -20,11 +21,34 @@ DURATION = "DURATION"
 
 
 def command_app(**settings: Any) -> typer.Typer:
-    """An application of one command, or a group of them, whose help looks as described here."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings)
+    """An application of one `Command`, or of several."""
+    return typer.Typer(
+        cls=Group, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings
+    )
 
 
-class Command(TyperCommand):
+class _Shown:
+    """Help is data on standard output like any other, and is lost like any other where that is full."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The library's option, which prints in our way."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]  # of the class that this is mixed into
+        if option is not None:
+            option.callback = _show
+        return option
+
+
+def _show(ctx: Any, _option: Any, is_given: bool) -> None:
+    if is_given and not ctx.resilient_parsing:
+        ctx.find_object(AppContext).emit(ctx.get_help())
+        ctx.exit()
+
+
+class Group(_Shown, TyperGroup):
+    """A command of commands."""
+
+
+class Command(_Shown, TyperCommand):
     """Prints the examples as they are written, and the options by `rich_help_panel`."""
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the library's signature

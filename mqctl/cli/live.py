@@ -8,37 +8,23 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
-from rich.segment import Segment
+from rich.console import Console, ConsoleDimensions
 
 from mqctl.cli.board import Board
 from mqctl.cli.receiving import Receiver
-from mqctl.views.base import Line
 from mqctl.views.layout import Status
 
 IDLE_FRAME_S = 0.25
 """How often a still picture is drawn anew, since its rates and ages change."""
 
+KEYBOARD_S = 0.05
+"""How long a key may wait to be seen while nothing moves."""
+
 KEYS = "q quit · c clear"
-
-
-@dataclass(slots=True)
-class Picture:
-    """Lines of segments as something that Rich prints."""
-
-    lines: Sequence[Line]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The lines, without a newline after the last: the screen has exactly their height."""
-        for index, line in enumerate(self.lines):
-            if index:
-                yield Segment.line()
-            yield from line
 
 
 @dataclass(slots=True)
@@ -48,7 +34,7 @@ class Screen:
     board: Board
     fps: int
     _drawn_at: float = field(default=0.0, init=False)
-    _drawn: tuple[int, tuple[int, int]] = field(default=(-1, (0, 0)), init=False)
+    _drawn: tuple[int, ConsoleDimensions] = field(default=(-1, ConsoleDimensions(0, 0)), init=False)
 
     def run(self, receiver: Receiver) -> None:
         """Show the panes until the receiver ends or somebody presses `q`.
@@ -59,37 +45,35 @@ class Screen:
         console = Console()
         receiver.complain = self.warn
         self.board.status = replace(self.board.status, hint=KEYS)
-        with Live(console=console, screen=True, auto_refresh=False) as live, _keys() as pressed:
-            while receiver.step(self._patience_s()):
-                for key in pressed():
-                    if key in "qQ":
-                        return
-                    if key in "cC":
-                        self._clear()
-                self._draw_if_due(live, console, receiver.received)
+        with console.screen(), _keys() as pressed:
+            going_on = True
+            while going_on:
+                # Messages gather meanwhile: one wake-up for a frame, not one for each of them.
+                time.sleep(max(0.0, self._drawn_at + 1 / self.fps - time.monotonic()))
+                going_on = receiver.step(0.0 if self._moving() else KEYBOARD_S) and self._obey(pressed())
+                self._draw(console, receiver.received)
 
     def warn(self, text: str) -> None:
         """Put a complaint where it does not disturb the picture."""
         self.board.status = Status(text, wrong=True, hint=KEYS)
 
-    def _patience_s(self) -> float:
-        return max(0.0, self._drawn_at + 1 / self.fps - time.monotonic())
+    def _obey(self, keys: str) -> bool:
+        """Do what the keys say; whether to go on."""
+        if "c" in keys.lower():
+            for pane in self.board.panes:
+                pane.view.clear()
+        return "q" not in keys.lower()
 
-    def _clear(self) -> None:
-        for pane in self.board.panes:
-            pane.view.clear()
-        self._drawn = (-1, (0, 0))
+    def _moving(self) -> bool:
+        now_ns = time.monotonic_ns()
+        return any(pane.view.moving(now_ns) for pane in self.board.panes)
 
-    def _draw_if_due(self, live: Live, console: Console, received: int) -> None:
-        now, now_ns = time.monotonic(), time.monotonic_ns()
-        size = console.size
-        if now < self._drawn_at + 1 / self.fps:
+    def _draw(self, console: Console, received: int) -> None:
+        seen = (received, console.size)
+        if seen == self._drawn and not self._moving() and time.monotonic() < self._drawn_at + IDLE_FRAME_S:
             return
-        seen = (received, (size.width, size.height))
-        still = seen == self._drawn and not any(pane.view.moving(now_ns) for pane in self.board.panes)
-        if still and now < self._drawn_at + IDLE_FRAME_S:
-            return
-        live.update(Picture(self.board.draw(size.width, size.height, now_ns)), refresh=True)
+        width, height = console.size
+        console.update_screen_lines(self.board.draw(width, height, time.monotonic_ns()))
         self._drawn_at, self._drawn = time.monotonic(), seen
 
 

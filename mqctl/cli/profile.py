@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mqctl.cli.context import AppContext
-from mqctl.cli.help import command_app
+from mqctl.cli.help import Command, command_app
 from mqctl.errors import ConfigError, ExitCode, MqctlError, UsageError
 from mqctl.profiles.resolve import Firmness, Settings, show
 from mqctl.profiles.schema import SETTINGS
@@ -27,7 +27,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per li
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A profile's name, or the path of its file.")]
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_profiles(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Print every profile in the order of search; `*` marks the one in use, `-` one that an earlier one hides."""
     context, store = _world(ctx)
@@ -59,7 +59,7 @@ def list_profiles(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
         _emit_table(context, ("", "NAME", "URL", "FILE"), [(m, f.name, url, str(f.path)) for m, f, url, _ in rows])
 
 
-@app.command("show")
+@app.command("show", cls=Command)
 def show_profile(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A profile's name or file; the one in use if absent.")] = None,
@@ -81,7 +81,7 @@ def show_profile(
         _emit_table(context, ("KEY", "VALUE"), [(key, text) for key, text, _ in rows if text is not None])
 
 
-@app.command("add")
+@app.command("add", cls=Command)
 def add_profile(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Its name.")],
@@ -122,7 +122,7 @@ def add_profile(
         context.report(f"{found.path} has the same name and comes first in {context.cwd}")
 
 
-@app.command("use")
+@app.command("use", cls=Command)
 def use_profile(ctx: typer.Context, name: NameArgument) -> None:
     """Choose the profile for when neither --profile nor MQCTL_PROFILE names one. `local` is where you began."""
     from mqctl.profiles import edit
@@ -135,7 +135,7 @@ def use_profile(ctx: typer.Context, name: NameArgument) -> None:
         context.report(f"MQCTL_PROFILE is set and comes before it: {context.environ['MQCTL_PROFILE']}")
 
 
-@app.command("check")
+@app.command("check", cls=Command)
 def check_profiles(
     ctx: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME|PATH]…", help="All profiles if absent.")] = None,

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 
 from mqctl import __version__
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import DebugOption, QuietOption
+from mqctl.cli.help import Group
 from mqctl.cli.streams import standard_streams
 from mqctl.errors import ExitCode, MqctlError
 
@@ -31,7 +32,7 @@ COMMANDS = {
 ALIASES = {"pub": "publish", "sub": "tail"}
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """Lists commands from the table and imports a command's module when that command is run."""
 
     def __init__(self, **settings: Any) -> None:
@@ -83,26 +84,27 @@ def here() -> AppContext:
 
 def run(argv: Sequence[str], context: AppContext) -> int:
     """Run one command line; every error ends here, as a sentence on standard error and an exit code."""
+    failure: Exception
     try:
         code = typer.main.get_command(app).main(args=list(argv), prog_name="mqctl", standalone_mode=False, obj=context)
     except MqctlError as error:
         context.complain(error)
-        code = error.exit_code
+        failure, code = error, error.exit_code
     except typer.TyperException as error:
         context.complain(_usage_error(error))
-        code = ExitCode.USAGE
-    except BrokenPipeError:
+        failure, code = error, ExitCode.USAGE
+    except BrokenPipeError as error:
         # Whoever read our output has had enough of it; that is their end of the run, not a fault of ours.
-        code = ExitCode.OK
+        failure, code = error, ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the last line of defence
         context.report(f"this is a bug in mqctl: {type(error).__name__}: {error}")
-        code = ExitCode.BUG
+        failure, code = error, ExitCode.BUG
     else:
         return int(code or ExitCode.OK)
     if "--debug" in argv:
         import traceback
 
-        traceback.print_exc(file=context.stderr)
+        traceback.print_exception(failure, file=context.stderr)
     return int(code)
 
 

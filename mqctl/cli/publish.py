@@ -18,7 +18,7 @@ from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import CountOption, NativeOption, TimeoutOption, duration, duration_option, one_of
 from mqctl.cli.publishing import CONFIRM_TIMEOUT_S, GRACE_S, Publisher, Tally, time_limit
 from mqctl.cli.sources import Encoder, Source
-from mqctl.cli.target import connected, settings_for
+from mqctl.cli.target import connected_as_set, settings_for
 from mqctl.errors import ExitCode, MqctlError, OperationTimeout, UsageError
 from mqctl.generators import GENERATORS, parse_generator
 from mqctl.model import Confirmation, Outgoing, Topic
@@ -213,7 +213,7 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
     interval_s = how.interval_s(usual_s)
     tally = Tally(asked=one_of(Confirmation, _preset(settings)("confirm", how.confirm) or "broker", "--confirm"))
     inbox = Inbox()
-    with connected(settings.target(), inbox) as connection:
+    with connected_as_set(settings, inbox) as connection:
         publisher = Publisher(
             connection=connection,
             inbox=inbox,

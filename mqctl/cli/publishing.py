@@ -14,6 +14,7 @@ from typing import assert_never
 from mqctl.adapters.base import Connection, PendingPublish
 from mqctl.adapters.inbox import Inbox
 from mqctl.cli.sources import BadInput, Lines, Source
+from mqctl.durations import format_duration
 from mqctl.errors import ExitCode, MqctlError, OperationTimeout, UsageError
 from mqctl.model import (
     Confirmation,
@@ -143,7 +144,10 @@ class Publisher:
         """Wait for the fate of everything that was sent, at most `timeout_s` for all of it."""
         deadline = monotonic() + timeout_s
         while self._pending:
-            self.tally.count(self._pending.popleft().outcome(max(0.0, deadline - monotonic())))
+            outcome = self._pending.popleft().outcome(max(0.0, deadline - monotonic()))
+            if isinstance(outcome, Unknown) and outcome.cause is UnknownCause.TIMEOUT:
+                outcome = Unknown(f"no confirmation within {format_duration(timeout_s)}", UnknownCause.TIMEOUT)
+            self.tally.count(outcome)
 
     def _settle_what_is_known(self) -> None:
         while self._pending and (self._pending[0].done() or len(self._pending) >= WINDOW):

@@ -13,6 +13,8 @@ from mqctl.errors import ConnectError, TlsError
 from mqctl.profiles import Settings, load_settings
 from mqctl.target import Target
 
+NOBODY_HINT = "start a hub: mqctl hub (tail and watch bring their own), or name a broker: --url, --profile"
+
 
 def settings_for(context: AppContext, flags: Flags) -> Settings:
     """Merge a command's options with those before the command, the environment and the profiles."""
@@ -38,6 +40,21 @@ def connected(target: Target, inbox: Inbox) -> Iterator[Connection]:
 
 
 @contextmanager
+def connected_as_set(settings: Settings, inbox: Inbox) -> Iterator[Connection]:
+    """As `connected`, to the broker of the settings; with the `local` profile the hint is how to get a hub."""
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(connected(settings.target(), inbox))
+        except ConnectError as error:
+            if _could_be_hosted(settings, error):
+                error.hint = (
+                    "start a hub: mqctl hub (watch and tail bring their own); or name a broker: --url, --profile"
+                )
+            raise
+        yield connection
+
+
+@contextmanager
 def connected_or_hosted(context: AppContext, settings: Settings, inbox: Inbox) -> Iterator[Connection]:
     """As `connected`; with the `local` profile and nobody listening, host the hub here until the end, and say so."""
     target = settings.target()
@@ -45,11 +62,15 @@ def connected_or_hosted(context: AppContext, settings: Settings, inbox: Inbox) -
         try:
             connection = stack.enter_context(connected(target, inbox))
         except ConnectError as error:
-            if not settings.local_hub or isinstance(error, TlsError):
+            if not _could_be_hosted(settings, error):
                 raise
             stack.enter_context(_hosting(context, target))
             connection = stack.enter_context(connected(target, inbox))
         yield connection
+
+
+def _could_be_hosted(settings: Settings, error: ConnectError) -> bool:
+    return settings.local_hub and not isinstance(error, TlsError)
 
 
 @contextmanager

@@ -1,0 +1,115 @@
+"""The installed command, run to its end or beside the test."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MQCTL = Path(sys.executable).parent / "mqctl"
+PATIENCE_S = 25.0
+"""For what must come. Nothing waits this long where all is well."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a run ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def last(self) -> str:
+        """The last line of standard error."""
+        return self.err.rstrip("\n").rpartition("\n")[2]
+
+    @property
+    def lines(self) -> list[str]:
+        """Standard output."""
+        return self.out.decode().splitlines()
+
+    def __iter__(self):
+        return iter((self.code, self.out, self.err))
+
+
+class Running:
+    """A command under way. Both its streams are read as they come, so that it never waits for this test."""
+
+    def __init__(self, args: tuple[str, ...], env: Mapping[str, str], **streams: Any) -> None:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, **streams}
+        self.process = subprocess.Popen([MQCTL, *args], stderr=subprocess.PIPE, env=env, **streams)
+        self.out: list[bytes] = []
+        self.err: list[str] = []
+        self._said: queue.Queue[str | None] = queue.Queue()
+        self._printed: queue.Queue[bytes | None] = queue.Queue()
+        self._readers = [threading.Thread(target=self._hear)]
+        if self.process.stdout is not None:
+            self._readers.append(threading.Thread(target=self._read))
+        for reader in self._readers:
+            reader.start()
+
+    def _hear(self) -> None:
+        for line in self.process.stderr:
+            self.err.append(line.decode())
+            self._said.put(self.err[-1])
+        self._said.put(None)
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.out.append(line)
+            self._printed.put(line)
+        self._printed.put(None)
+
+    def said(self, text: str) -> str:
+        """Wait for a line on standard error that contains a text."""
+        while (line := self._said.get(timeout=PATIENCE_S)) is not None:
+            if text in line:
+                return line
+        raise AssertionError(f"it ended without saying {text!r}: {self.err}")
+
+    def printed(self) -> bytes:
+        """Wait for the next line on standard output."""
+        line = self._printed.get(timeout=PATIENCE_S)
+        assert line is not None, self.err
+        return line
+
+    def write(self, data: bytes) -> None:
+        """Type something."""
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def end(self, signal: int | None = None) -> Result:
+        """Wait for the end, after a signal if one is given."""
+        if signal is not None:
+            self.process.send_signal(signal)
+        code = self.process.wait(PATIENCE_S)
+        for reader in self._readers:
+            reader.join(PATIENCE_S)
+        self.close()
+        return Result(code, b"".join(self.out), "".join(self.err))
+
+    def close(self) -> None:
+        """Let nothing of it be left."""
+        self.process.kill()
+        self.process.wait(PATIENCE_S)
+        for reader in self._readers:
+            reader.join(PATIENCE_S)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def run(args: tuple[str, ...], env: Mapping[str, str], data: bytes | None = None, **streams: Any) -> Result:
+    """Run a command to its end; `data` is its standard input."""
+    where = {"stdout": subprocess.PIPE, **streams}
+    given = {"input": data} if data is not None else {"stdin": subprocess.DEVNULL, **where}
+    done = subprocess.run(
+        [MQCTL, *args], stderr=subprocess.PIPE, env=env, timeout=PATIENCE_S, check=False, **{**where, **given}
+    )
+    return Result(done.returncode, done.stdout or b"", done.stderr.decode())
