@@ -71,7 +71,7 @@ def message_head(
         UsageError: The destination or the message id has control characters that the version cannot carry.
     """
     own = ((Header.DESTINATION, destination), (Header.MESSAGE_ID, message_id))
-    theirs = _lines(headers, version, lossy=True)
+    theirs = _lines(headers, version, lossy=True) if headers else ""
     return f"{Command.MESSAGE}{_lines(own, version)}\n{Header.CONTENT_LENGTH}:{body_size}{theirs}\n".encode()
 
 
