@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import math
 from pathlib import Path
 
 from rich.console import Console
+from rich.segment import Segment, Segments
 
 from mqctl import application
 from mqctl.cli.board import Board, Drawing
-from mqctl.cli.live import Picture
 from mqctl.model import SubscriptionId
 from mqctl.views.base import ViewOptions
 from mqctl.views.layout import Pane, Status
@@ -75,7 +76,9 @@ def picture() -> str:
         file=io.StringIO(), record=True, width=WIDTH, height=HEIGHT, force_terminal=True, color_system="truecolor",
         legacy_windows=False, _environ={},
     )  # fmt: skip
-    console.print(Picture(board.draw(WIDTH, HEIGHT, END_NS)))
+    console.print(
+        Segments(itertools.chain(*([*line, Segment.line()] for line in board.draw(WIDTH, HEIGHT, END_NS)))), end=""
+    )
     return console.export_svg(title="mqctl watch", code_format=SVG, unique_id="mqctl")
 
 

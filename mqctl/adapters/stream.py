@@ -83,12 +83,11 @@ class _PlainStream:
         self._read_timeout_ms = None if seconds is None else max(0.0, seconds) * 1000
 
     def read(self) -> bytes:
-        while True:
-            try:
+        # Asked first: where messages come one by one, a vain recv and its exception cost more than this call.
+        while self._readable.poll(self._read_timeout_ms):
+            with contextlib.suppress(BlockingIOError):
                 return self._socket.recv(READ_BYTES)
-            except BlockingIOError:
-                if not self._readable.poll(self._read_timeout_ms):
-                    raise TimeoutError("nothing to read") from None
+        raise TimeoutError("nothing to read")
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
         with _held(self._sending, deadline):
