@@ -11,8 +11,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.brokers import require
-from tests.brokers.launch import INSTALLATIONS, LAUNCHERS, launch
-from tests.brokers.process import Broker, BrokerFailed
+from tests.brokers.fleet import Fleet
+from tests.brokers.launch import INSTALLATIONS, LAUNCHERS
+from tests.brokers.process import Broker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,27 +34,6 @@ class OneWorkerEach(LoadScopeScheduling):
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     require.demand(item)
-
-
-class Fleet:
-    """The brokers that are up. One that could not be started is not tried again: each try takes a minute."""
-
-    def __init__(self, stack: contextlib.ExitStack) -> None:
-        self._stack = stack
-        self._known: dict[str, Broker | BrokerFailed] = {}
-
-    def get(self, name: str) -> Broker:
-        if name not in self._known:
-            try:
-                self._known[name] = self._stack.enter_context(launch(name))
-            except BrokerFailed as error:
-                self._known[name] = error
-        known = self._known[name]
-        if isinstance(known, BrokerFailed):
-            raise known
-        if not known.alive:
-            known.restart()
-        return known
 
 
 @pytest.fixture(scope="session")

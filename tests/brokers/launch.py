@@ -13,7 +13,7 @@ from tests.brokers import artemis, classic, rabbitmq
 from tests.brokers.files import installed, stompjs
 from tests.brokers.process import Broker, Credentials
 
-HEAP_MB = 256
+HEAP_MB = 512
 
 LAUNCHERS: Mapping[str, Callable[[Path, Credentials, int], AbstractContextManager[Broker]]] = {
     "classic": classic.launch,

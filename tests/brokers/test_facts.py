@@ -13,6 +13,7 @@ import pytest
 
 from mqctl.protocols.stomp.codec import Frame
 from mqctl.protocols.stomp.dialects import dialect_of
+from tests.brokers.fleet import Fleet
 from tests.brokers.process import HOST, Broker
 from tests.brokers.wire import QUIET_S, Wire, wire
 
@@ -307,9 +308,9 @@ def test_confirmed_and_persistent_survives_kill(broker: Broker, sender: Wire, na
 
 
 @pytest.mark.broker("artemis")
-def test_artemis_takes_a_queue_for_a_topic(fleet: object, name: str) -> None:
+def test_artemis_takes_a_queue_for_a_topic(fleet: Fleet, name: str) -> None:
     """Without the header that says ANYCAST, a confirmed message to a queue nobody reads is gone."""
-    artemis = fleet.get("artemis")  # type: ignore[attr-defined]
+    artemis = fleet.get("artemis")
     with wire(artemis) as connection:
         answer = connection.ask("SEND", {"destination": f"/queue/{name}"}, b"gone")
         assert answer is not None
@@ -318,9 +319,9 @@ def test_artemis_takes_a_queue_for_a_topic(fleet: object, name: str) -> None:
 
 
 @pytest.mark.broker("rabbitmq")
-def test_rabbitmq_reads_persistent_false_as_a_wish_about_the_queue(fleet: object, name: str) -> None:
+def test_rabbitmq_reads_persistent_false_as_a_wish_about_the_queue(fleet: Fleet, name: str) -> None:
     """The queue is then its session's own, and goes with it and with the confirmed message."""
-    rabbitmq = fleet.get("rabbitmq")  # type: ignore[attr-defined]
+    rabbitmq = fleet.get("rabbitmq")
     with wire(rabbitmq) as connection:
         publish(connection, f"/queue/{name}", b"gone", persistent="false")
         with wire(rabbitmq) as other:
