@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import wraps
 from time import monotonic_ns
 from typing import Concatenate, Final, ParamSpec, cast
@@ -244,7 +245,7 @@ class StompPort(asyncio.Protocol):
         """Say nothing more, and give the client a moment to take the last of it and to close."""
         self._ending = True
         self._listen()
-        if self._transport.can_write_eof():
+        with suppress(OSError):  # the client may have reset the connection, of which we are told later
             self._transport.write_eof()
         self._wait_for_end()
 

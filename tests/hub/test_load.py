@@ -111,6 +111,8 @@ def test_nothing_is_left_behind(hub):
     stats = hub.stats
     assert (stats.subscriptions, stats.queues, stats.waiting, stats.in_flight, stats.memory_bytes) == (0, 0, 0, 0, 0)
     assert (ports, ports_after) == (0, 0)
+    # A loop may keep some cancelled timers for a while.
+    assert objects_after.pop("TimerHandle") <= objects.pop("TimerHandle") + 200
     assert objects_after == objects
     events_bytes = 2000 * 700  # what the test itself keeps of every round
     routes_bytes = 1000 * 1000
