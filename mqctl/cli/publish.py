@@ -228,6 +228,8 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
         finally:
             # A second Ctrl-C does not wait for what is under way, and is told the books as they stand.
             _account(context, tally)
+            if tally.given_up:
+                connection.close(timeout_s=GRACE_S)
     raise typer.Exit(code if code is not None else tally.exit_code())
 
 

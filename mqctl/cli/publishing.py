@@ -76,6 +76,11 @@ class Tally:
         """What is neither confirmed nor rejected."""
         return self.attempted - self.confirmed - self.rejected
 
+    @property
+    def given_up(self) -> bool:
+        """Whether confirmations are outstanding that nobody waits for any more."""
+        return self.asked is Confirmation.BROKER and self.unknown > 0
+
     def line(self) -> str:
         """The last line of a run."""
         asked = "" if self.asked is Confirmation.BROKER else f" (--confirm {self.asked.name.lower()})"
@@ -180,13 +185,14 @@ class Publisher:
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise OperationTimeout in the main thread after `seconds`, even out of a blocking read of standard input."""
-
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise OperationTimeout(f"--timeout is over after {seconds:g} s")
-
     if seconds is None:
         yield
         return
+    message = f"--timeout is over after {format_duration(seconds)}"
+
+    def ring(_signal: int, _frame: FrameType | None) -> None:
+        raise OperationTimeout(message)
+
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:

@@ -177,10 +177,12 @@ def _member(record: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
 
 
 def _payload(record: Mapping[str, Any]) -> bytes:
-    if "payload_b64" not in record:
-        return bytes(_member(record, "payload", str).encode())
     try:
+        if "payload_b64" not in record:
+            return bytes(_member(record, "payload", str).encode())
         return binascii.a2b_base64(_member(record, "payload_b64", str), strict_mode=True)
+    except UnicodeEncodeError as error:
+        raise UsageError("'payload' has half a surrogate pair, which is no character") from error
     except binascii.Error as error:
         raise UsageError(f"'payload_b64' is no base64: {error}") from error
 

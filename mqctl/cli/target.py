@@ -47,9 +47,7 @@ def connected_as_set(settings: Settings, inbox: Inbox) -> Iterator[Connection]:
             connection = stack.enter_context(connected(settings.target(), inbox))
         except ConnectError as error:
             if _could_be_hosted(settings, error):
-                error.hint = (
-                    "start a hub: mqctl hub (watch and tail bring their own); or name a broker: --url, --profile"
-                )
+                error.hint = NOBODY_HINT
             raise
         yield connection
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,6 +72,15 @@ class Ear:
     def frames(self) -> list:
         """All that arrived; the last thing to ask."""
         frames = self.client.ask("DISCONNECT", {})
+        self.client.close()
+        return frames
+
+    def rest(self) -> list:
+        """All that arrives until the hub hangs up."""
+        frames = []
+        with contextlib.suppress(AssertionError, ConnectionResetError):
+            while True:
+                frames.append(self.client.frame())
         self.client.close()
         return frames
 
