@@ -3,64 +3,78 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import MQCTL, ROOT, in_turn, median, ratio, serving, table
+from benchmarks.measure import ENVIRONMENT, MQCTL, ROOT, in_turn, median, ratio, serving, table
+from mqctl.target import parse_url
 
 PAYLOAD, WINDOW, ROUNDS = 200, 100, 5
-LOADS = {1: 50_000, 100: 4_000}
+LOADS = {1: 20_000, 100: 1_500}
 """Subscribers, and messages to each."""
 
-USER, PASSWORD = "guest", "guest"
-"""Whom the load generator logs in as."""
+FACTS = 10
+"""Lines that a broker's launcher prints when the broker serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server to be measured."""
+
+    port: int
+    login: dict[str, str]
 
 
 @contextmanager
-def peers() -> Iterator[dict[str, int]]:
-    """The STOMP port of each server that is installed."""
+def peers() -> Iterator[dict[str, Peer]]:
+    """The servers that are installed, by name; the hub is first."""
     with ExitStack() as stack:
         (url,) = stack.enter_context(serving([MQCTL, "hub", "--stomp", "127.0.0.1:0"]))
-        ports = {"hub": int(url.rpartition(":")[2])}
-        for name in ("classic", "rabbitmq"):
-            command = [sys.executable, "-m", "tests.brokers", "run", name, "--heap", "1024", "--user", USER]
-            try:
-                facts = stack.enter_context(serving([*command, "--password", PASSWORD], lines=8))
-            except OSError as error:
-                print(f"{name}: {error}", file=sys.stderr)
-                continue
-            found = re.search(r"^stomp_port=(\d+)$", "\n".join(facts), re.MULTILINE)
-            if found:
-                ports[name] = int(found[1])
-        yield ports
+        found = {"hub": Peer(_port(url), {})}
+        for name in ("classic", "artemis", "rabbitmq"):
+            lines = stack.enter_context(
+                serving([sys.executable, "-m", "tests.brokers", "run", name, "--heap", "1024"], FACTS)
+            )
+            facts = dict(shlex.split(line)[0].partition("=")[::2] for line in lines if line)
+            if "stomp" in facts:
+                login = {"FANLOAD_USER": facts["user"], "FANLOAD_PASSWORD": facts["password"]}
+                found[f"{name} {facts['version']}"] = Peer(_port(facts["stomp"]), login)
+        yield found
 
 
-def deliveries_per_s(fanload: Path, port: int, subscribers: int, messages: int) -> float:
+def _port(url: str) -> int:
+    return parse_url(url).endpoints[0].port
+
+
+def deliveries_per_s(fanload: Path, peer: Peer, subscribers: int, messages: int) -> float:
     """What the load generator measured."""
     run = subprocess.run(
-        [fanload, "stomp", str(port), "/", str(subscribers), str(messages), str(PAYLOAD), "0", str(WINDOW)],
-        capture_output=True, text=True, check=True, timeout=300,
+        [fanload, "stomp", str(peer.port), "/", str(subscribers), str(messages), str(PAYLOAD), "0", str(WINDOW)],
+        capture_output=True, text=True, check=False, timeout=300, env={**ENVIRONMENT, **peer.login},
     )  # fmt: skip
     found = re.search(r"deliveries/s=(\d+)", run.stdout)
-    assert found, run.stdout
+    if not found or run.returncode:
+        raise SystemExit(f"the load generator failed: {run.stdout}{run.stderr}")
     return float(found[1])
 
 
 def main() -> None:
     """Print the table."""
-    with tempfile.TemporaryDirectory() as folder, peers() as ports:
+    with tempfile.TemporaryDirectory() as folder, peers() as servers:
         fanload = Path(folder, "fanload")
         subprocess.run(["cc", "-O2", "-o", fanload, ROOT / "benchmarks/fanload.c"], check=True)
         rows = []
         for subscribers, messages in LOADS.items():
-            measures = [partial(deliveries_per_s, fanload, port, subscribers, messages) for port in ports.values()]
+            measures = [partial(deliveries_per_s, fanload, peer, subscribers, messages) for peer in servers.values()]
             hub, *others = in_turn(ROUNDS, *measures)
-            for name, other in zip(list(ports)[1:], others, strict=True):
+            for name, other in zip(list(servers)[1:], others, strict=True):
                 rows.append([str(subscribers), name, median(hub, "/s"), median(other, "/s"), ratio(hub, other)])
     table(
         f"Fan-out over STOMP, {PAYLOAD}-byte messages, {WINDOW} outstanding",
