@@ -118,6 +118,17 @@ def test_unsubscribe_is_done_when_its_receipt_comes(hub):
     assert reader.between() == []
 
 
+@pytest.mark.parametrize("last", ["UNSUBSCRIBE", "DISCONNECT"])
+def test_what_was_asked_for_at_once_is_done_in_order(hub, last):
+    """Messages and the end of the subscription in one read: the messages come first."""
+    client = hub.client()
+    client.subscribe("/topic/a")
+    sends = [client.encoded("SEND", {"destination": "/topic/a"}, b"%d" % n) for n in range(3)]
+    client.raw(b"".join(sends) + client.encoded(last, {"id": "s", "receipt": "r"}))
+    assert client.bodies(3) == [b"0", b"1", b"2"]
+    client.expect("RECEIPT")
+
+
 def test_a_name_for_a_subscription_can_be_used_again(hub):
     reader = hub.client()
     for topic in ("/topic/a", "/topic/b"):
