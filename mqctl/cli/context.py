@@ -47,7 +47,7 @@ class AppContext:
 
         Raises:
             MeasuredWrong: It could not be written.
-            BrokenPipeError: The reader of our output has gone.
+            ReaderGone: As it says.
         """
         write_out(self.stdout, line.encode("utf-8", "surrogateescape") + b"\n")
 

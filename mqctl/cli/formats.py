@@ -50,7 +50,7 @@ def text(*, with_topic: bool, escaped: bool) -> Formatter:
         return shown(record.delivery.payload) + b"\n"
 
     def several(record: Record) -> bytes:
-        return record.delivery.topic.encode() + b" " + shown(record.delivery.payload) + b"\n"
+        return shown(record.delivery.topic.encode()) + b" " + shown(record.delivery.payload) + b"\n"
 
     return several if with_topic else one
 
@@ -67,8 +67,8 @@ def _escaped(payload: bytes) -> bytes:
     return escape(payload).encode()
 
 
-def json_lines() -> Formatter:
-    """One JSON object a line; `publish --jsonl` reads it back to the same bytes."""
+def json_lines(*, escaped: bool = False) -> Formatter:
+    """One JSON object a line; `publish --jsonl` reads it back to the same bytes. `escaped` is for terminals."""
     import msgspec
 
     encode = msgspec.json.Encoder().encode
@@ -76,7 +76,11 @@ def json_lines() -> Formatter:
     def line(record: Record) -> bytes:
         return encode(_as_json(record)) + b"\n"
 
-    return line
+    def tame_line(record: Record) -> bytes:
+        # JSON itself escapes what is below a space, and no more; outside of strings there is nothing to escape.
+        return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line(record).decode()).encode()
+
+    return tame_line if escaped else line
 
 
 def _as_json(record: Record) -> dict[str, Any]:
@@ -133,21 +137,20 @@ def _words(read: Callable[[Record], object]) -> Formatter:
     return lambda record: str(read(record)).encode()
 
 
-_VERBS: dict[str, Callable[[], Formatter]] = {
-    "t": lambda: _words(lambda record: record.delivery.topic),
-    "p": lambda: raw,
-    "x": lambda: _hex,
-    "b": lambda: _base64,
-    "l": lambda: _words(lambda record: len(record.delivery.payload)),
-    "h": lambda: _words(_headers),
-    "q": lambda: _words(lambda r: r.ack_mode if r.delivery.qos is None else r.delivery.qos),
-    "m": lambda: _words(lambda record: record.delivery.id or ""),
-    "r": lambda: _words(_flags),
-    "n": lambda: _words(lambda record: record.n),
-    "U": lambda: _words(lambda r: f"{r.received_ns // 1_000_000_000}.{r.received_ns % 1_000_000_000:09d}"),
-    "I": lambda: _words(lambda record: _iso(record.received_ns)),
-    "j": lambda: _json_alone(json_lines()),
-    "%": lambda: lambda _: b"%",
+_VERBS: dict[str, Formatter] = {
+    "t": _words(lambda record: record.delivery.topic),
+    "p": raw,
+    "x": _hex,
+    "b": _base64,
+    "l": _words(lambda record: len(record.delivery.payload)),
+    "h": _words(_headers),
+    "q": _words(lambda r: r.ack_mode if r.delivery.qos is None else r.delivery.qos),
+    "m": _words(lambda record: record.delivery.id or ""),
+    "r": _words(_flags),
+    "n": _words(lambda record: record.n),
+    "U": _words(lambda r: f"{r.received_ns // 1_000_000_000}.{r.received_ns % 1_000_000_000:09d}"),
+    "I": _words(lambda record: _iso(record.received_ns)),
+    "%": lambda _: b"%",
 }
 
 
@@ -173,31 +176,48 @@ _TOKEN = re.compile(
 )
 
 
-def compile_format(pattern: str) -> Formatter:
+def compile_format(pattern: str, *, escaped: bool = False) -> Formatter:
     """Make a formatter of a format; see the module for the verbs.
+
+    Args:
+        pattern: The format.
+        escaped: For terminals: what comes from the message cannot steer them; what the format itself says may.
 
     Raises:
         UsageError: An unknown verb, modifier or escape, named.
     """
-    parts = [_part(token) for token in _TOKEN.finditer(pattern)]
+    parts = [_part(token, escaped=escaped) for token in _TOKEN.finditer(pattern)]
     return lambda record: b"".join([part(record) for part in parts])
 
 
-def _part(token: re.Match[str]) -> Formatter:
+def _part(token: re.Match[str], *, escaped: bool) -> Formatter:
     kind, text = token.lastgroup, token[token.lastgroup or 0]
     if kind == "literal":
-        return _constant(text.encode())
+        return _constant(text.encode("utf-8", "surrogateescape"))
     if kind == "hex":
         return _constant(bytes.fromhex(text))
     if kind == "escape" and text in _ESCAPES:
         return _constant(_ESCAPES[text])
-    if kind == "verb" and text in _VERBS:
-        return _VERBS[text]()
-    if kind == "modified":
-        for shape, make in _MODIFIED:
-            if found := shape.fullmatch(text):
-                return make(found[1])
-    raise UsageError(f"--format has no {token[0]!r}", hint="verbs: %t %p %x %b %l %h %h{name} %q %m %r %n %U %I %j %%")
+    if kind == "verb" and text == "j":
+        return _json_alone(json_lines(escaped=escaped))
+    made = _of_message(kind, text)
+    if made is None:
+        raise UsageError(f"--format has no {token[0]}", hint=f"verbs: {_VERBS_HINT}")
+    return _tamed(made) if escaped else made
+
+
+_VERBS_HINT = "%t %p %x %b %l %h %h{name} %q %m %r %n %U %I %j %%"
+
+
+def _of_message(kind: str | None, text: str) -> Formatter | None:
+    if kind == "verb":
+        return _VERBS.get(text)
+    found = ((shape.fullmatch(text), make) for shape, make in _MODIFIED if kind == "modified")
+    return next((make(match[1]) for match, make in found if match), None)
+
+
+def _tamed(formatter: Formatter) -> Formatter:
+    return lambda record: _escaped(formatter(record))
 
 
 def _constant(value: bytes) -> Formatter:

@@ -7,7 +7,7 @@ import threading
 from io import FileIO
 
 from mqctl.cli.context import AppContext
-from mqctl.cli.streams import write_out
+from mqctl.cli.streams import ReaderGone, write_out
 from mqctl.errors import MeasuredWrong
 from mqctl.hub.events import EventsLost, HubEvent, as_json
 
@@ -52,7 +52,7 @@ class EventPrinter:
         try:
             while (event := self._waiting.get()) is not None:
                 write_out(self._out, f"{as_json(event)}\n".encode())
-        except BrokenPipeError:
+        except ReaderGone:
             self._context.report("nobody reads the events any more; the hub goes on without them")
         except MeasuredWrong as error:
             self._context.report(f"{error}; the hub goes on without events")

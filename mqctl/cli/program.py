@@ -16,7 +16,7 @@ from mqctl import __version__
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import DebugOption, QuietOption
 from mqctl.cli.help import Group
-from mqctl.cli.streams import standard_streams
+from mqctl.cli.streams import ReaderGone, standard_streams
 from mqctl.errors import ExitCode, MqctlError
 
 COMMANDS = {
@@ -93,8 +93,8 @@ def run(argv: Sequence[str], context: AppContext) -> int:
     except typer.TyperException as error:
         context.complain(_usage_error(error))
         failure, code = error, ExitCode.USAGE
-    except BrokenPipeError as error:
-        # Whoever read our output has had enough of it; that is their end of the run, not a fault of ours.
+    except ReaderGone as error:
+        # That is their end of the run, not a fault of ours.
         failure, code = error, ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the last line of defence
         context.report(f"this is a bug in mqctl: {type(error).__name__}: {error}")

@@ -13,18 +13,22 @@ from typing import BinaryIO, TextIO
 from mqctl.errors import ExitCode, MeasuredWrong
 
 
+class ReaderGone(Exception):
+    """Whoever read our output has had enough of it (`| head`). Not an OSError, in which the library would meddle."""
+
+
 def write_out(out: BinaryIO, data: bytes) -> None:
     """Write to standard output and flush.
 
     Raises:
         MeasuredWrong: The disk is full, or something else is wrong with where standard output leads.
-        BrokenPipeError: Its reader has gone.
+        ReaderGone: As it says.
     """
     try:
         out.write(data)
         out.flush()
     except BrokenPipeError:
-        raise
+        raise ReaderGone from None
     except OSError as error:
         reasons = {errno.ENOSPC: "no space left on the device", None: "it is closed"}
         raise MeasuredWrong(f"cannot write to standard output: {reasons.get(error.errno, error.strerror)}") from error

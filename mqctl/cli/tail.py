@@ -123,11 +123,13 @@ class OutputOptions:
         if self.null:
             return formats.ended_by_nul
         if self.format is not None:
-            return formats.compile_format(self.format)
+            return formats.compile_format(self.format, escaped=escaped)
         if self.json or settings.command_default("tail", "json"):
-            return formats.json_lines()
+            return formats.json_lines(escaped=escaped)
         preset = settings.command_default("tail", "format")
-        return formats.compile_format(preset) if preset else formats.text(with_topic=with_topic, escaped=escaped)
+        if preset:
+            return formats.compile_format(preset, escaped=escaped)
+        return formats.text(with_topic=with_topic, escaped=escaped)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

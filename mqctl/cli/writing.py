@@ -25,7 +25,7 @@ class Writer:
 
         Raises:
             MeasuredWrong: It could not be written.
-            BrokenPipeError: The reader of our output has gone.
+            ReaderGone: As it says.
         """
         # One offset for the batch: the wall clock may be set while we run, and a call per message would cost.
         epoch_ns = time.time_ns() - time.monotonic_ns()
