@@ -103,6 +103,12 @@ class Client:
         """What has come and not been read yet; the answer to a request marks the end of it."""
         return self.ask("SEND", {"destination": "/topic/nobody.is.here"})
 
+    def unread(self) -> list[Frame]:
+        """Frames that have come and that nobody asked for yet."""
+        frames = list(self._waiting)
+        self._waiting.clear()
+        return frames
+
     def refusal(self) -> str:
         """Read until ERROR and the end of the connection; returns what the ERROR says."""
         while (frame := self.frame()).command != "ERROR":

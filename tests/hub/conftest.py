@@ -86,6 +86,12 @@ class TestHub:
             assert time.monotonic() < end_s, stats
         return stats
 
+    def until_stopping(self) -> None:
+        """Return when the hub has been told to stop and listens no more."""
+        end_s = time.monotonic() + PATIENCE_S
+        while self.thread.ask(lambda hub: any(server.is_serving() for server in hub._servers)):
+            assert time.monotonic() < end_s
+
     def close(self) -> None:
         """Stop, and see that the loop had nothing to complain of."""
         self.stack.close()

@@ -62,6 +62,15 @@ def test_a_client_that_says_no_more_is_answered_and_left(hub):
     assert closed.reason == "the client hung up"
 
 
+def test_an_answer_and_the_end_in_one_turn(hub):
+    """The loop may hand over a request and the end of the client's words before we write: the answer goes out."""
+    client = hub.client()
+    port = hub.thread.ask(lambda it: next(iter(it._ports)))
+    frame = client.encoded("SEND", {"destination": "/queue/q", "receipt": "1"})
+    hub.thread.ask(lambda it: (port.data_received(frame), port.eof_received()))
+    client.expect("RECEIPT")
+
+
 class TestAuthentication:
     @pytest.fixture
     def guarded(self, start):
