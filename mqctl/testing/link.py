@@ -36,13 +36,14 @@ class Link:
         """Reset all connections, as a cable or a firewall would. New ones are relayed."""
         with self._lock:
             broken, self._sockets = self._sockets, []
-        self._flowing.set()
         for sock in broken:
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 # Wakes the relaying threads, which a mere close would not.
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
+        # Last, or what was stalled would get through.
+        self._flowing.set()
 
     def stall(self) -> None:
         """Hold back all bytes until `resume` or `cut`."""
