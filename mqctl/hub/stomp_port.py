@@ -251,7 +251,7 @@ class StompPort(asyncio.Protocol):
 
     def _wait_for_end(self) -> None:
         if self._last_call is None:
-            self._wait(self._config.drain_s)
+            self._wait(max(LINGER_S, self._config.drain_s))
 
     def _wait(self, patience_s: float) -> None:
         step_s = min(LINGER_S, patience_s)

@@ -106,15 +106,14 @@ class TestAuthentication:
 
 class TestHeartBeats:
     def test_the_hub_beats_in_time(self, start):
-        """Asked for one every 200 ms, it sends one at least that often while it has nothing else to say."""
-        client = start(heart_beat_ms=100).client(heart_beat="0,200")
+        """Asked for one every 400 ms, it sends one at least that often while it has nothing else to say."""
+        client = start(heart_beat_ms=100).client(heart_beat="0,400")
         assert client.greeting.headers["heart-beat"] == "100,100"
-        client.socket.settimeout(1.0)
         times = [time.monotonic()]
         for _ in range(5):
             assert client.socket.recv(1) == b"\n"
             times.append(time.monotonic())
-        assert max(after - before for before, after in pairwise(times)) < 0.4
+        assert max(after - before for before, after in pairwise(times)) < 0.8
 
     def test_a_silent_client_is_given_up(self, start):
         """Who promised beats and sends none is told, closed, and named in the event."""
@@ -128,10 +127,10 @@ class TestHeartBeats:
 
     def test_a_beating_client_is_kept(self, start):
         """Line ends alone keep a connection far beyond the agreed interval."""
-        client = start(heart_beat_ms=50).client(heart_beat="100,0")
-        for _ in range(12):
+        client = start(heart_beat_ms=50).client(heart_beat="400,0")
+        for _ in range(14):
             client.raw(b"\n")
-            time.sleep(0.05)  # the beat itself, not a wait for readiness
+            time.sleep(0.1)  # the beat itself, not a wait for readiness
         client.publish("/topic/a", b"1")
 
     def test_none_agreed(self, hub):

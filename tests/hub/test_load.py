@@ -36,7 +36,7 @@ def test_a_flood_starves_nobody(hub):
     over.set()
     for thread in threads:
         thread.join()
-    assert slowest_s < 1.0
+    assert slowest_s < 2.0
 
 
 def test_one_read_of_many_requests_is_shared_out(hub):

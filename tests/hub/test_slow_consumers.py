@@ -95,15 +95,15 @@ def test_a_held_publisher_is_not_given_up(start):
         slow_consumer=SlowConsumer.BLOCK,
         write_buffer_bytes=BUFFER_BYTES,
         broker_limits=Limits(backlog_messages=100),
-        stomp_limits=StompLimits(frame_timeout_s=0.2),
-        heart_beat_ms=50,
+        stomp_limits=StompLimits(frame_timeout_s=1.0),
+        heart_beat_ms=400,
     )
-    slow, writer = sleeper(hub), hub.client(heart_beat="50,0")
+    slow, writer = sleeper(hub), hub.client(heart_beat="400,0")
     writing = threading.Thread(target=lambda: writer.publish("/topic/a", *[BODY] * COUNT))
     writing.start()
     hub.until(lambda stats: stats.held_publishers == 1)
     with pytest.raises(AssertionError):
-        hub.events.wait(SessionClosed, timeout_s=0.6)
+        hub.events.wait(SessionClosed, timeout_s=1.5)
     assert slow.bodies(COUNT) == [BODY] * COUNT
     writing.join()
 
