@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.errors import ConfigError
-from mqctl.target import Endpoint, Secret, Target, parse_url
+from mqctl.target import Endpoint, Secret, Target, parse_endpoint, parse_url
 
 
 @pytest.mark.parametrize(
@@ -73,3 +73,22 @@ def test_raw_password_never_shows(password, tail):
         assert url.password is not None
         assert url.password.reveal() == password
         assert Endpoint("alice", 12) not in url.endpoints
+
+
+@pytest.mark.parametrize(
+    ("text", "endpoint"),
+    [
+        ("127.0.0.1:61613", Endpoint("127.0.0.1", 61613)),
+        ("61613", Endpoint("127.0.0.1", 61613)),
+        ("[::1]:0", Endpoint("::1", 0)),
+        ("broker.example:65535", Endpoint("broker.example", 65535)),
+    ],
+)
+def test_an_address_to_listen_on_is_a_host_and_a_port_or_a_port(text, endpoint):
+    assert parse_endpoint(text) == endpoint
+
+
+@pytest.mark.parametrize("text", ["", "localhost", "localhost:", "localhost:65536", "a:-1", "a:٣"])
+def test_what_is_no_address_is_named(text):
+    with pytest.raises(ConfigError, match="not an address"):
+        parse_endpoint(text)
