@@ -14,7 +14,7 @@ from mqctl.cli.expand import with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
-from mqctl.hub.config import DEFAULT_STOMP, HubConfig, ignore
+from mqctl.hub.config import DEFAULT_STOMP, DRAIN_S, HubConfig, ignore
 from mqctl.profiles.readers import reference
 from mqctl.profiles.secrets import follow
 from mqctl.protocols.stomp.spec import Limits as StompLimits
@@ -79,7 +79,7 @@ class LimitOptions:
 
     drain: Annotated[
         float, duration_option("--drain", "How long a stop waits for clients to take what is on its way.")
-    ] = 5.0
+    ] = DRAIN_S
 
     def stomp_limits(self) -> StompLimits:
         """The bounds of a STOMP session."""

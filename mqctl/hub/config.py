@@ -16,6 +16,8 @@ from mqctl.target import DEFAULT_PORTS, Endpoint, Secret
 
 DEFAULT_STOMP = Endpoint("127.0.0.1", DEFAULT_PORTS["stomp"])
 
+DRAIN_S = 5.0
+
 HEART_BEAT_MS = 10_000
 """How often the hub is willing to send a heart-beat, and wants one."""
 
@@ -39,7 +41,7 @@ class HubConfig:
     broker_limits: BrokerLimits = field(default_factory=BrokerLimits)
     stomp_limits: StompLimits = field(default_factory=StompLimits)
     heart_beat_ms: int = HEART_BEAT_MS
-    drain_s: float = 5.0
+    drain_s: float = DRAIN_S
     """How long a shutdown waits for what is on its way out."""
     write_buffer_bytes: int = 1024 * 1024
     """Bytes on their way to one connection before it counts as slow."""
