@@ -24,7 +24,7 @@ IDLE_FRAME_S = 0.25
 KEYBOARD_S = 0.05
 """How long a key may wait to be seen while nothing moves."""
 
-KEYS = "q quit · c clear"
+KEYS = ("q quit", "c clear")
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Screen:
         """
         console = Console()
         receiver.complain = self.warn
-        self.board.status = replace(self.board.status, hint=KEYS)
+        self.board.status = replace(self.board.status, hint=self._hint)
         with console.screen(), _keys() as pressed:
             going_on = True
             while going_on:
@@ -55,7 +55,11 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """Put a complaint where it does not disturb the picture."""
-        self.board.status = Status(text, wrong=True, hint=KEYS)
+        self.board.status = Status(text, wrong=True, hint=self._hint)
+
+    @property
+    def _hint(self) -> str:
+        return self.board.look.separator.join(KEYS)
 
     def _obey(self, keys: str) -> bool:
         """Do what the keys say; whether to go on."""

@@ -87,8 +87,8 @@ def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOp
 
 
 def look_for(context: AppContext, *, ascii_only: bool) -> Look:
-    """Unicode, where the terminal's encoding has it."""
-    return ASCII if ascii_only or "utf" not in (context.stderr.encoding or "").lower() else UNICODE
+    """Unicode, where the user's locale has it."""
+    return UNICODE if context.has_unicode and not ascii_only else ASCII
 
 
 def drawing_for(name: str, how: ViewFlags, settings: Settings, look: Look) -> Drawing:
