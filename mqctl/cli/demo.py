@@ -75,7 +75,7 @@ def demo(
         )
         try:
             show(context, Board(dict(zip(modes, drawings, strict=True)), status, look), receiver, FPS)
-        except OperationTimeout:
+        except (OperationTimeout, KeyboardInterrupt):
             return
 
 

@@ -9,7 +9,7 @@ from mqctl.adapters.base import Connection
 from mqctl.adapters.inbox import Inbox
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
-from mqctl.errors import ConnectError, TlsError
+from mqctl.errors import ConnectError
 from mqctl.profiles import Settings, load_settings
 from mqctl.target import Target
 
@@ -68,7 +68,8 @@ def connected_or_hosted(context: AppContext, settings: Settings, inbox: Inbox) -
 
 
 def _could_be_hosted(settings: Settings, error: ConnectError) -> bool:
-    return settings.local_hub and not isinstance(error, TlsError)
+    """Where somebody listens and does not answer, there is no room for a hub."""
+    return settings.local_hub and isinstance(error.__cause__, ConnectionRefusedError)
 
 
 @contextmanager
