@@ -51,6 +51,10 @@ class Group(_Shown, TyperGroup):
 class Command(_Shown, TyperCommand):
     """Prints the examples as they are written, and the options by `rich_help_panel`."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """What must be given stands without braces, as in every other manual."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the library's signature
         """The description, wrapped, and the examples, as they are."""
         description, _, examples = inspect.cleandoc(self.help or "").partition(EXAMPLES)
@@ -63,9 +67,9 @@ class Command(_Shown, TyperCommand):
                     formatter.write(f"{'':{formatter.current_indent}}{line}\n")
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Arguments first, as they stand in the usage line; then each group in the order of its first option."""
+        """Arguments first, then each group in the order of its first option."""
         groups: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(ctx):
+        for parameter in sorted(self.get_params(ctx), key=lambda each: each.param_type_name):
             if record := parameter.get_help_record(ctx):
                 groups.setdefault(_group(parameter), []).append(_plain(parameter, *record))
         for title, records in groups.items():

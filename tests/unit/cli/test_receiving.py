@@ -1,0 +1,108 @@
+"""Receiving until a limit is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from mqctl.cli.receiving import Limits, Receiver
+from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout
+from mqctl.model import AckMode, Connected, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
+from tests.unit.cli.fakes import FakeConnection, delivery, filled
+
+S, Q = SubscriptionId("s"), SubscriptionId("q")
+
+
+def receiver(*events: object, mode: AckMode = AckMode.AUTO, **more) -> Receiver:
+    limits = {name: more.pop(name) for name in ("count", "timeout_s", "idle_s") if name in more}
+    usual = {"complain": [].append, "ack_modes": {S: mode, Q: AckMode.INDIVIDUAL}}
+    return Receiver(connection=FakeConnection(), inbox=filled(*events), limits=Limits(**limits), **{**usual, **more})
+
+
+def test_batches_are_handed_on_in_order_with_the_number_of_their_first():
+    seen: list[tuple[list[bytes], int]] = []
+
+    def handle(deliveries: Sequence[Delivery], first: int) -> None:
+        seen.append(([each.payload for each in deliveries], first))
+
+    run = receiver(Connected(0, "peer", None, None), delivery(1), delivery(2), handle=handle)
+    assert run.step(0)
+    run.inbox.put_batch([delivery(3)])
+    assert run.step(0)
+    assert seen == [([b"1", b"2"], 1), ([b"3"], 3)]
+    assert run.received == 3
+
+
+def test_no_more_than_the_count_is_handled_or_acknowledged():
+    run = receiver(*map(delivery, (1, 2, 3)), Disconnected(0, False, "bye"), mode=AckMode.INDIVIDUAL, count=2)
+    assert run.step(0)
+    assert not run.step(0)
+    assert (run.received, run.connection.acked) == (2, [1, 2])
+
+
+def test_client_mode_acknowledges_the_last_of_each_subscription():
+    run = receiver(*(delivery(1), delivery(2, "q"), delivery(3), delivery(4, "q")), mode=AckMode.CLIENT)
+    run.step(0)
+    assert sorted(run.connection.acked) == [2, 3, 4]
+
+
+def test_what_needs_no_acknowledgement_gets_none():
+    run = receiver(delivery(1, acked=False))
+    run.step(0)
+    assert run.connection.acked == []
+
+
+def test_what_could_not_be_handled_is_not_acknowledged():
+    def full(_deliveries: Sequence[Delivery], _first: int) -> None:
+        raise MeasuredWrong("no space")
+
+    run = receiver(delivery(1), mode=AckMode.INDIVIDUAL, handle=full)
+    with pytest.raises(MeasuredWrong):
+        run.step(0)
+    assert (run.received, run.connection.acked) == (0, [])
+
+
+def test_a_lost_connection_comes_after_what_was_received():
+    run = receiver(delivery(1), Disconnected(0, False, "bye"))
+    with pytest.raises(ConnectionLost, match="connection lost after 1 messages: bye"):
+        run.step(0)
+
+
+def test_complaints_and_drops_are_told_and_counted():
+    said: list[str] = []
+    run = receiver(Overflowed(0, 5), Fault(0, "careful"), delivery(1), complain=said.append)
+    assert run.step(0)
+    assert said == ["5 messages came faster than they were taken, and were dropped", "the broker says: careful"]
+    assert (run.received, run.dropped) == (1, 5)
+
+
+def test_a_time_limit_is_an_error_and_says_what_came():
+    run = receiver(delivery(1), timeout_s=0.0)
+    with pytest.raises(OperationTimeout, match="--timeout is over; 0 messages came"):
+        run.step(0)
+
+
+def test_idleness_is_the_end():
+    run = receiver(idle_s=0.001)
+    assert run.step()
+    assert not run.step()
+
+
+def test_idleness_is_wrong_where_more_was_expected():
+    run = receiver(delivery(1), count=2, idle_s=0.001)
+    assert run.step()
+    assert run.step()
+    with pytest.raises(MeasuredWrong, match="1 of 2 messages came before --idle was over"):
+        run.step()
+
+
+def test_each_message_puts_idleness_off():
+    run = receiver(delivery(1), idle_s=60.0)
+    before = run._idle_deadline
+    run.step(0)
+    assert run._idle_deadline > before
+
+
+def test_patience_ends_a_wait_without_a_message():
+    assert receiver().step(0.001)
