@@ -34,16 +34,24 @@ class Inbox:
         limit: Most events held.
         when_full: Which messages give way.
         block_s: With BLOCK, how long one batch may wait for room.
+        rest_s: How long the transport's thread rests after each batch. What comes meanwhile is read as one: for those
+            who look only now and then, a wake-up for each message costs more than the message.
     """
 
     def __init__(
-        self, *, limit: int = DEFAULT_LIMIT, when_full: WhenFull = WhenFull.BLOCK, block_s: float = BLOCK_LIMIT_S
+        self,
+        *,
+        limit: int = DEFAULT_LIMIT,
+        when_full: WhenFull = WhenFull.BLOCK,
+        block_s: float = BLOCK_LIMIT_S,
+        rest_s: float = 0.0,
     ) -> None:
         if limit < 1:
             raise ValueError("an inbox holds at least one event")
         self._limit = limit
         self._when_full = when_full
         self._block_s = block_s
+        self._rest_s = rest_s
         self._events: deque[ConnectionEvent] = deque()
         self._lock = threading.Lock()
         self._filled = threading.Condition(self._lock)
@@ -69,6 +77,8 @@ class Inbox:
             else:
                 self._put_over_oldest(events)
             self._filled.notify()
+        if self._rest_s:
+            time.sleep(self._rest_s)
 
     def take(self, timeout_s: float, max_events: int = 10_000) -> list[ConnectionEvent]:
         """Wait up to `timeout_s` for events and take them, oldest first; an empty list when none came.

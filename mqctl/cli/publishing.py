@@ -34,6 +34,9 @@ WINDOW = 1000
 CONFIRM_TIMEOUT_S = 10.0
 """How long a confirmation may take before its message counts as unknown."""
 
+CATCH_UP_S = 0.1
+"""How far behind its rate a run makes up for; what it missed before that, it does not send in a burst."""
+
 GRACE_S = 1.0
 """How long an interrupted run still waits for confirmations that are under way."""
 
@@ -129,8 +132,7 @@ class Publisher:
                 self._refuse(item)
             else:
                 self._settle_what_is_known()
-                # A run that fell behind does not make up for it with a burst.
-                due = max(due + self.interval_s, monotonic() - self.interval_s)
+                due = max(due + self.interval_s, monotonic() - CATCH_UP_S)
 
     def _send(self, message: Outgoing, line: int | None) -> BadInput | None:
         """Send a message; what was wrong with the line that it came from, if only the transport could tell."""

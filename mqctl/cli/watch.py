@@ -30,6 +30,9 @@ from mqctl.views.theme import ASCII, UNICODE, Look
 LIVE_INBOX = 20_000
 """Messages that may wait for one frame to be drawn; a live view wants the newest, so the oldest give way."""
 
+LIVE_REST_S = 0.01
+"""How long reading rests between two batches: nobody sees more of a message than the next frame."""
+
 FPS = 30
 WINDOW_S = 60.0
 
@@ -69,7 +72,8 @@ def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOp
     specs = what.specs(settings, "watch", end.count)
     look = look_for(context, ascii_only=how.ascii)
     drawings = [drawing_for(name, how, settings, look) for name in what.topic]
-    inbox = Inbox(limit=LIVE_INBOX, when_full=WhenFull.DROP_OLDEST) if context.can_draw else Inbox()
+    live = Inbox(limit=LIVE_INBOX, when_full=WhenFull.DROP_OLDEST, rest_s=LIVE_REST_S)
+    inbox = live if context.can_draw else Inbox()
     with connected_or_hosted(context, settings, inbox) as connection:
         modes = subscribed(context, connection, specs)
         greeting = connection.greeting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -104,3 +105,16 @@ class TestDropOldest:
         inbox.put_batch([Fault(number, str(number)) for number in range(5)])
         assert len(inbox.take(0)) == 5
         assert inbox.dropped == 0
+
+
+def test_an_inbox_that_rests_gathers_what_comes_meanwhile():
+    """The transport's thread is held for `rest_s` after a batch, outside the lock: what it brought can be taken."""
+    rest_s = 0.2
+    inbox = Inbox(rest_s=rest_s)
+    start = time.monotonic()
+    thread = threading.Thread(target=inbox.put_batch, args=(messages(1),))
+    thread.start()
+    assert len(inbox.take(5.0)) == 1
+    assert thread.is_alive()
+    thread.join()
+    assert time.monotonic() - start >= rest_s
