@@ -15,11 +15,11 @@ def test_a_module_is_imported_when_something_of_it_is_used(monkeypatch, tmp_path
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "deferred_one", raising=False)
     defer("deferred_one")
-    import deferred_one as stand_in  # noqa: PLC0415
+    import deferred_one as stand_in
 
     assert "VALUE" not in vars(stand_in)
     assert stand_in.VALUE == 7
-    import deferred_one  # noqa: PLC0415
+    import deferred_one
 
     assert vars(deferred_one)["VALUE"] == 7
     assert stand_in.VALUE == 7
