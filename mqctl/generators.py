@@ -9,8 +9,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mqctl.errors import UsageError
 
@@ -64,8 +63,7 @@ def _const(_rng: random.Random, *, value: object) -> Iterator[object]:
     return itertools.repeat(value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generator:
+class Generator(NamedTuple):
     """A kind of generator: its parameters with their defaults, and how long to wait between two values."""
 
     make: Callable[..., Iterator[object]]
@@ -123,8 +121,7 @@ GENERATORS: Mapping[str, Generator] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Generate:
+class Generate(NamedTuple):
     """A generator as asked for, with every parameter known."""
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from mqctl.errors import ConfigError
@@ -28,8 +29,7 @@ class Secret:
     __str__ = __repr__
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A host and a port."""
 
     host: str
@@ -39,8 +39,7 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TlsOptions:
+class TlsOptions(NamedTuple):
     """How the peer's certificate is checked and which one we show. None means the system's trust store."""
 
     ca_file: str | None = None
@@ -48,6 +47,9 @@ class TlsOptions:
     key_file: str | None = None
     key_password: Secret | None = None
     verify: bool = True
+
+
+SYSTEM_TRUST = TlsOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Target:
     path: str = ""
     user: str | None = None
     password: Secret | None = None
-    tls: TlsOptions = TlsOptions()
+    tls: TlsOptions = SYSTEM_TRUST
     dialect: Dialect | None = None
     vhost: str | None = None
     client_id: str | None = None
@@ -72,8 +74,7 @@ class Target:
         return f"{self.scheme}://{','.join(map(str, self.endpoints))}{self.path}"
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """A parsed broker URL. `user` and `password` are percent-decoded."""
 
     scheme: str

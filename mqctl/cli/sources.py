@@ -6,17 +6,16 @@ import binascii
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from mqctl import application, topics
 from mqctl.errors import UsageError
 from mqctl.model import Outgoing, Topic
 
 
-@dataclass(frozen=True, slots=True)
-class BadInput:
+class BadInput(NamedTuple):
     """A line of the input that is no message, and why."""
 
     line: int
@@ -26,8 +25,7 @@ class BadInput:
 Source = Iterator[Outgoing | BadInput]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoder:
+class Encoder(NamedTuple):
     """Makes payloads: `enveloped` ones carry who sent them and `now()`, the time of the send."""
 
     enveloped: bool

@@ -56,7 +56,7 @@ class Profile:
     topics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
-_DEFAULTS = {known.name: known.default for known in (*fields(Target), *fields(TlsOptions))}
+_DEFAULTS = {known.name: known.default for known in fields(Target)} | TlsOptions._field_defaults
 
 # fmt: off
 SETTINGS: tuple[Setting, ...] = (
