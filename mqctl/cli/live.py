@@ -1,21 +1,15 @@
-"""The live screen: the only place that owns a terminal. It draws what the views say, and leaves the terminal clean."""
+"""The live screen: draws what the views say, as often as it is worth it."""
 
 from __future__ import annotations
 
-import os
-import select
-import sys
-import termios
 import time
-import tty
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from rich.console import Console, ConsoleDimensions
 
 from mqctl.cli.board import Board
 from mqctl.cli.receiving import Receiver
+from mqctl.cli.stage import Stage
 from mqctl.views.layout import Status
 
 IDLE_FRAME_S = 0.25
@@ -45,12 +39,12 @@ class Screen:
         console = Console()
         receiver.complain = self.warn
         self.board.status = replace(self.board.status, hint=self._hint)
-        with console.screen(), _keys() as pressed:
+        with Stage(console) as stage:
             going_on = True
             while going_on:
                 # Messages gather meanwhile: one wake-up for a frame, not one for each of them.
                 time.sleep(max(0.0, self._drawn_at + 1 / self.fps - time.monotonic()))
-                going_on = receiver.step(0.0 if self._moving() else KEYBOARD_S) and self._obey(pressed())
+                going_on = receiver.step(0.0 if self._moving() else KEYBOARD_S) and self._obey(stage.pressed())
                 self._draw(console, receiver.received)
 
     def warn(self, text: str) -> None:
@@ -79,24 +73,3 @@ class Screen:
         width, height = console.size
         console.update_screen_lines(self.board.draw(width, height, time.monotonic_ns()))
         self._drawn_at, self._drawn = time.monotonic(), seen
-
-
-@contextmanager
-def _keys() -> Iterator[Callable[[], str]]:
-    """The keys pressed since last asked, without waiting and without echo; none where there is no keyboard."""
-    if not sys.stdin.isatty():
-        yield lambda: ""
-        return
-    keyboard = sys.stdin.fileno()
-    before = termios.tcgetattr(keyboard)
-
-    def pressed() -> str:
-        if select.select([keyboard], [], [], 0)[0]:
-            return os.read(keyboard, 64).decode(errors="replace")
-        return ""
-
-    try:
-        tty.setcbreak(keyboard)
-        yield pressed
-    finally:
-        termios.tcsetattr(keyboard, termios.TCSADRAIN, before)

@@ -22,9 +22,9 @@ ENTER, LEAVE = b"\x1b[?1049h", b"\x1b[?1049l"
 
 
 class Terminal:
-    """Runs a command on a pseudo-terminal of that size, its controlling one."""
+    """Runs a command on a pseudo-terminal of that size, its controlling one; or a script of bash."""
 
-    def __init__(self, args: tuple[str, ...], env: Mapping[str, str], width: int = 80, height: int = 24) -> None:
+    def __init__(self, args: tuple[str, ...] | str, env: Mapping[str, str], width: int = 80, height: int = 24) -> None:
         self._ours, theirs = pty.openpty()
         self.raw = b""
         self.screen = pyte.Screen(width, height)
@@ -33,7 +33,7 @@ class Terminal:
         self.before = termios.tcgetattr(theirs)
         self._theirs = theirs
         self.process = subprocess.Popen(
-            [MQCTL, *args],
+            ["bash", "-mc", args] if isinstance(args, str) else [MQCTL, *args],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,

@@ -13,6 +13,7 @@ from mqctl.errors import ExitCode
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint
+from tests.cli.commands import MQCTL
 from tests.cli.conftest import put
 from tests.cli.terminal import ENTER, LEAVE, Terminal
 
@@ -26,7 +27,8 @@ def terminal(env: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
 
     def terminal(*args: str, size: tuple[int, int] = (80, 24), **more: str) -> Terminal:
-        opened.append(Terminal(args, {**env, **more}, *size))
+        script = args[0] if " " in args[0] else args
+        opened.append(Terminal(script, {**env, **more}, *size))
         return opened[-1]
 
     yield terminal
@@ -125,6 +127,23 @@ def test_however_it_ends_the_terminal_is_as_it_was(terminal, how, code):
         assert shown.end(how) == code
     assert is_clean(shown)
     assert "Traceback" not in shown.text
+
+
+def test_a_stopped_picture_gives_the_terminal_back_and_takes_it_again(terminal, broker):
+    """Ctrl-Z, then `fg`."""
+    shown = terminal(f"{MQCTL} watch rect; read -p 'stopped: '; fg; echo code=$?")
+    shown.until(lambda shown: ENTER in shown.raw and "127.0.0.1:" in shown.lines[-1])
+    shown.type(b"\x1a")
+    shown.until(lambda shown: b"stopped: " in shown.raw)
+    assert is_clean(shown)
+    shown.type(b"\n")
+    shown.until(lambda shown: shown.raw.count(ENTER) == 2 and shown.settings != shown.before)
+    put(broker, "/topic/rect", b"30")
+    shown.shows("30°")
+    shown.type(b"q")
+    shown.until(lambda shown: b"code=0" in shown.raw)
+    assert shown.end() == ExitCode.OK
+    assert is_clean(shown)
 
 
 def test_a_lost_connection_is_told_after_the_picture(terminal):
