@@ -106,4 +106,5 @@ def ear(broker: str) -> Iterator[Callable[..., Ear]]:
 def put(url: str, destination: str, *bodies: bytes, **headers: str) -> None:
     """Publish without the command under test."""
     with Client(parse_url(url).endpoints[0]) as client:
-        client.publish(destination, *bodies, **headers)
+        client.raw(b"".join(client.encoded("SEND", {"destination": destination, **headers}, body) for body in bodies))
+        client.ask("DISCONNECT", {})

@@ -134,7 +134,7 @@ def test_after_a_bad_json_line_the_rest_is_not_sent(mqctl, ear, bad):
 def test_what_tail_prints_as_json_publish_sends_on_unchanged(broker, env, ear):
     """Any bytes, and the publisher's own headers."""
     bodies = [b"", b"\0", bytes(range(256)), b"line\nline", "é\u2028".encode(), b'{"a":1}', b"x" * 100_000]
-    put(broker, "/queue/from", *bodies, mine="a:b\nc\\d", content_type="x/y")
+    put(broker, "/queue/from", *bodies, **{"mine": "a:b\nc\\d", "content-type": "x/y"})
     tailed = run(("tail", "/queue/from", "--json", "--count", str(len(bodies))), env)
     heard = ear("/topic/to")
     assert run(("publish", "to", "--jsonl"), env, tailed.out).code == ExitCode.OK

@@ -220,7 +220,7 @@ def test_standard_output_that_is_closed_is_named(env, broker):
 
 def test_a_hundred_thousand_messages_arrive_complete_and_in_order(start, broker):
     bodies = [b"%d" % n for n in range(100_000)]
-    tail = start("tail", "/queue/many", "--count", str(len(bodies)))
+    tail = start("tail", "/queue/many", "--count", str(len(bodies)), "--ack", "client")
     tail.said("subscribed")
     put(broker, "/queue/many", *bodies)
     ended = tail.end()
