@@ -45,7 +45,18 @@ def _show(ctx: Any, _option: Any, is_given: bool) -> None:
 
 
 class Group(_Shown, TyperGroup):
-    """A command of commands."""
+    """A command of commands. Without one of them it shows its help."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As the library does it, which would take the help for an error."""
+        if not args and self.no_args_is_help:
+            _show(ctx, None, True)
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the library's signature
+        """Each command with the whole first line of its help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, (each.help or "").partition("\n")[0]) for name, each in self.commands.items()])
 
 
 class Command(_Shown, TyperCommand):

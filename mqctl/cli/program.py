@@ -37,7 +37,7 @@ class LazyGroup(Group):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {name: TyperCommand(name, help=line, short_help=line) for name, line in COMMANDS.items()}
+        self.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature of the library
         """A stand-in that knows the command's one line of help."""
@@ -111,5 +111,10 @@ def run(argv: Sequence[str], context: AppContext) -> int:
 def _usage_error(error: typer.TyperException) -> MqctlError:
     """What the library found wrong with the command line, with the way to the right page of help."""
     wrong_in = getattr(error, "ctx", None)
-    hint = f"{wrong_in.command_path} --help" if wrong_in else None
-    return MqctlError(error.format_message(), hint=hint)
+    message = error.format_message()
+    for kind, word in _KINDS.items():
+        message = message.replace(f"is not a valid {kind}.", f"is no {word}")
+    return MqctlError(message, hint=f"{wrong_in.command_path} --help" if wrong_in else None)
+
+
+_KINDS = {"int range": "whole number", "int": "whole number", "float": "number"}

@@ -189,6 +189,7 @@ class RunOptions:
 
 
 RATE_MAX = 1_000_000
+READ_BY_LINE = ("--lines", "--jsonl")
 
 app = command_app()
 
@@ -223,6 +224,8 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
             confirm_timeout_s=how.confirm_timeout,
             keep_going=how.keep_going,
         )
+        if given in READ_BY_LINE and context.stdin.isatty():
+            context.say("a message for each line that you type; Ctrl-D ends")
         try:
             code = _run(context, publisher, source, how.count or count, how.timeout)
         finally:
@@ -235,7 +238,8 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
 
 def _account(context: AppContext, tally: Tally) -> None:
     for reason in tally.reasons:
-        context.report(reason)
+        if reason != tally.cut:
+            context.report(reason)
     context.report(tally.line())
 
 

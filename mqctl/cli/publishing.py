@@ -43,7 +43,7 @@ GRACE_S = 1.0
 
 @dataclass(slots=True)
 class Tally:
-    """The books of one run. `lost` and `late` are the two kinds of unknown; `cut` when the connection went first."""
+    """The books of one run. `lost` and `late` are the two kinds of unknown; `cut` is why the connection went."""
 
     attempted: int = 0
     confirmed: int = 0
@@ -51,7 +51,7 @@ class Tally:
     lost: int = 0
     late: int = 0
     bad_input: int = 0
-    cut: bool = False
+    cut: str | None = None
     asked: Confirmation = Confirmation.BROKER
     reasons: list[str] = field(default_factory=list)
 
@@ -96,7 +96,7 @@ class Tally:
         """What the run as a whole amounts to; the gravest finding decides."""
         findings = (
             (self.rejected, ExitCode.REFUSED),
-            (self.lost or self.cut, ExitCode.CONNECTION),
+            (self.lost or self.cut is not None, ExitCode.CONNECTION),
             (self.late, ExitCode.INCONCLUSIVE),
             (self.bad_input, ExitCode.USAGE),
         )
@@ -167,7 +167,7 @@ class Publisher:
             for event in self.inbox.take(max(0.0, wait_s)):
                 match event:
                     case Disconnected(reason=reason):
-                        self.tally.cut = True
+                        self.tally.cut = reason
                         self.complain(f"connection lost: {reason}")
                         return False
                     case Fault(reason=reason):

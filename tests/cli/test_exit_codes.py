@@ -59,7 +59,8 @@ def test_1_a_full_disk_takes_no_output(mqctl, args):
         (("publish", "a..b", "1"), "a topic has no empty level: 'a..b'"),
         (("publish", "a.*", "1"), "cannot publish to a wildcard: 'a.*'"),
         (("publish", "a/b.c", "1"), "STOMP separates levels by dots, so the level 'b.c'"),
-        (("tail",), "Missing argument 'TOPIC...'"),
+        (("tail",), "Missing argument 'TOPIC...'.\n  hint: mqctl tail --help"),
+        (("tail", "x", "-n", "two"), "Invalid value for '-n' / '--count': 'two' is no whole number"),
         (("tail", "x", "--fromat", "y"), "No such option: --fromat (Possible options: --format"),
         (("tail", "a.#"), "'#' is no wildcard of mqctl"),
         (("watch", "x", "--view", "chrt"), "no view 'chrt'\n  hint: did you mean chart?"),
@@ -96,9 +97,12 @@ def test_4_nobody_listens(home, mqctl, free_port):
 
 def test_4_the_connection_is_lost_on_the_way(mqctl):
     with fake_server(dying_after(3)) as url:
-        code, _, err = mqctl("publish", "x", "a", "b", "c", "d", "--interval", "1ms", "--url", url)
+        code, _, err = mqctl("publish", "x", "a", "b", "c", "d", "e", "--interval", "200ms", "--url", url)
     assert code == ExitCode.CONNECTION
-    assert err.endswith("mqctl: attempted 4, confirmed 3, rejected 0, unknown 1\n")
+    assert err.splitlines() == [
+        "mqctl: connection lost: the broker closed the connection",
+        "mqctl: attempted 4, confirmed 3, rejected 0, unknown 1",
+    ]
 
 
 def test_4_a_tail_that_loses_its_broker(start, home):

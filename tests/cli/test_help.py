@@ -38,13 +38,15 @@ def test_every_page_is_plain_text_of_eighty_columns(command):
     assert not re.search(r"[\x1b│╭]|<str>|<int|\[default: \d+\.\d+\]", text)
 
 
-def test_without_a_command_the_first_page_is_shown():
-    assert page() == page("--help")
+@pytest.mark.parametrize("command", [(), ("profile",)])
+def test_without_a_command_the_help_is_shown(command):
+    assert page(*command) == page(*command, "--help")
 
 
 def test_each_command_is_listed_with_its_whole_line():
     text = " ".join(page("--help").split())
     assert all(f"{name} {line}" in text for name, line in COMMANDS.items())
+    assert "..." not in page("profile", "--help").partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("command", WITH_EXAMPLES)

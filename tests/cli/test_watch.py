@@ -51,6 +51,14 @@ def is_clean(shown: Terminal) -> bool:
     )
 
 
+def test_who_types_lines_is_told_how_to_end(terminal):
+    shown = terminal("publish", "x", "--lines")
+    shown.shows("mqctl: a message for each line that you type; Ctrl-D ends")
+    shown.type(b"one\n\x04")
+    assert shown.end() == ExitCode.OK
+    shown.shows("attempted 1, confirmed 1, rejected 0, unknown 0")
+
+
 def test_in_a_pipe_it_prints_values_and_the_last_picture(mqctl, broker):
     put(broker, "/queue/w", RECT, b"7", b"nonsense", b"[1,2]")
     code, out, err = mqctl("watch", "/queue/w", "--view", "rect", "--count", "4")

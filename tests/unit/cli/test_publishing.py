@@ -57,7 +57,7 @@ def test_the_books_always_balance(outcomes):
         (Tally(attempted=1, bad_input=1), ExitCode.USAGE),
         (Tally(attempted=1, late=1, bad_input=1), ExitCode.INCONCLUSIVE),
         (Tally(attempted=1, lost=1, late=1), ExitCode.CONNECTION),
-        (Tally(attempted=1, confirmed=1, cut=True), ExitCode.CONNECTION),
+        (Tally(attempted=1, confirmed=1, cut=""), ExitCode.CONNECTION),
         (Tally(attempted=2, rejected=1, lost=1), ExitCode.REFUSED),
         (Tally(attempted=1, asked=Confirmation.NONE), ExitCode.OK),
     ],
@@ -113,7 +113,7 @@ def test_a_lost_connection_ends_the_run_before_the_next_message():
     run = publisher(FakeConnection(), Fault(0, "careful"), Disconnected(0, False, "bye"), complain=said.append)
     run.run(iter([message()]), None)
     assert said == ["the broker says: careful", "connection lost: bye"]
-    assert (run.tally.attempted, run.tally.exit_code()) == (0, ExitCode.CONNECTION)
+    assert (run.tally.attempted, run.tally.cut, run.tally.exit_code()) == (0, "bye", ExitCode.CONNECTION)
 
 
 def test_what_cannot_be_sent_is_not_counted_as_attempted():
