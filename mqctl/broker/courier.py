@@ -213,8 +213,12 @@ class Courier:
         account.paused = False
         account.drained = 0
         self._router.generation += 1
-        for subscriber in list(account.subscribers.values()):
+        for key, subscriber in list(account.subscribers.items()):
+            # The next burst begins behind where this one ends, else one full backlog would starve the others.
+            account.subscribers[key] = account.subscribers.pop(key)
             self.pump(subscriber, now_ns)
+            if account.paused:
+                return
 
     def settle(self, subscriber: Subscriber, delivery_id: int, now_ns: int) -> None:
         """Acknowledge a delivery and what it covers."""

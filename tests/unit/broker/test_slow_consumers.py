@@ -290,6 +290,19 @@ def test_hub_itself_is_never_held() -> None:
     (message,) = [entry.message for entry in scene.broker._queues.get("q").backlog._fresh]
     scene.effects.clear()
     with pytest.raises(LimitExceeded):
+
+
+def test_the_subscriptions_of_a_slow_session_take_turns() -> None:
+    """One whose backlog never empties does not keep the others from theirs."""
+    scene = Scene(burst_messages=2)
+    for name in "abc":
+        scene.sub("s", topic(name), key=name)
+    scene.pause("s")
+    for name in "abc":
+        scene.pub(topic(name), *(f"{name}{n}" for n in range(3)))
+    for _ in range(5):
+        scene.resume("s")
+    assert scene.got["s"] == ["a0", "a1", "b0", "b1", "c0", "c1", "a2", "b2", "c2"]
         scene.broker.publish(None, message, 0)
     scene.sub("a", queue("q"))
     scene.close("a")
