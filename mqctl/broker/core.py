@@ -199,7 +199,7 @@ class Broker:
             self._remove(subscriber, DropReason.DURABLE_EXPIRED)
         self._courier.sweep(now_ns)
         for queue in list(self._queues):
-            self._queues.prune(queue)
+            self._courier.prune(queue)
         return self._courier.take_effects()
 
     def stats(self) -> BrokerStats:
@@ -236,7 +236,7 @@ class Broker:
         try:
             self._courier.enqueue(publisher, queue, message)
         except LimitExceeded:
-            self._queues.prune(queue)
+            self._courier.prune(queue)
             raise
 
     def _check(self, account: Account, key: str, prefetch: int) -> None:

@@ -269,7 +269,12 @@ class Courier:
     def left(self, queue: Queue, now_ns: int) -> None:
         """Serve the other consumers once all that leave together have left, so that what came back is in order."""
         self.pump_queue(queue, now_ns)
-        self.queues.prune(queue)
+        self.prune(queue)
+
+    def prune(self, queue: Queue) -> None:
+        """Forget the queue if it is idle."""
+        if self.queues.prune(queue):
+            self._expiring.pop(queue.backlog, None)
 
     def empty(self, subscriber: Subscriber) -> int:
         """Discard a topic subscriber's backlog; returns how many messages that were."""

@@ -94,7 +94,9 @@ class Queues:
             queue = self._by_name[name] = Queue(name, backlog)
         return queue
 
-    def prune(self, queue: Queue) -> None:
-        """Forget the queue if it is idle."""
-        if not queue.consumers and not queue.backlog:
+    def prune(self, queue: Queue) -> bool:
+        """Forget the queue if it is idle; returns whether it is."""
+        idle = not queue.consumers and not queue.backlog
+        if idle:
             self._by_name.pop(queue.name, None)
+        return idle

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from mqctl.broker import AddressRefused, Unfinished
+from mqctl.broker.backlog import Backlog
 from tests.unit.broker.scene import CLIENT, INDIVIDUAL, Scene, queue
 
 Q = queue("q")
@@ -138,3 +141,23 @@ def test_dots_and_slashes_are_part_of_a_queue_name() -> None:
     scene.pub(queue("a..b/c"), "1")
     scene.sub("a", queue("a..b/c"))
     assert scene.got["a"] == ["1"]
+
+
+def backlogs() -> int:
+    """How many there are in this process."""
+    gc.collect()
+    return sum(isinstance(each, Backlog) for each in gc.get_objects())
+
+
+def test_a_queue_that_is_gone_is_not_watched_for_what_expires() -> None:
+    """Clients that make up a queue for every answer would fill the memory with what was watched there."""
+    before = backlogs()
+    scene = Scene()
+    for n in range(50):
+        scene.pub(queue(f"answer.{n}"), "1", expires_at_ns=10**18)
+        scene.sub("a", queue(f"answer.{n}"))
+        scene.unsub("a")
+    assert scene.broker.stats().queues == 0
+    scene.deliveries.clear()
+    scene.effects.clear()
+    assert backlogs() == before
