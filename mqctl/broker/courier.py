@@ -286,8 +286,6 @@ class Courier:
         if not count:
             return
         self.dropped += count
-        if subscriber is not None:
-            subscriber.dropped += count
         self.out.append(Dropped(address, count, reason, subscriber))
 
     def sweep(self, now_ns: int) -> None:

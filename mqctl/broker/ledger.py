@@ -51,7 +51,7 @@ class Subscriber:
     """
 
     __slots__ = (
-        "account", "ack_mode", "address", "backlog", "dropped", "durable", "in_flight", "key", "prefetch", "queue",
+        "account", "ack_mode", "address", "backlog", "durable", "in_flight", "key", "prefetch", "queue",
         "serial", "session", "wire",
     )  # fmt: skip
 
@@ -68,7 +68,6 @@ class Subscriber:
         self.key = ""
         self.ack_mode = AckMode.AUTO
         self.prefetch = 0
-        self.dropped = 0
         self.in_flight: dict[int, Entry] = {}
         self.wire: Any = None
 
