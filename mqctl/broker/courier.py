@@ -243,7 +243,7 @@ class Courier:
         if message.address == DEAD_LETTERS:
             self.drop(DEAD_LETTERS, 1, DropReason.REFUSED, subscriber)
             return
-        reason = f"refused {entry.refusals} times"
+        reason = f"refused {entry.refusals} time{'s' * (entry.refusals != 1)}"
         dead = _dead_letter(message, reason)
         queue = self.queues.get(DEAD_LETTER_QUEUE)
         self.drop(DEAD_LETTERS, self._drop_oldest(queue.backlog, dead), DropReason.DEAD_LETTERS_FULL)
@@ -323,10 +323,12 @@ DEAD_LETTERS = Address(AddressKind.QUEUE, DEAD_LETTER_QUEUE)
 def _dead_letter(message: Message, reason: str) -> Message:
     """The message as the dead-letter queue holds it: it says where it came from, and keeps for ever."""
     added = ((ORIGINAL_DESTINATION_HEADER, str(message.address)), (DEAD_LETTER_REASON_HEADER, reason))
+    names = [name for name, _ in added]
+    kept = tuple(header for header in message.headers if header[0] not in names)  # of an earlier death
     return Message(
         id=message.id,
         address=DEAD_LETTERS,
         payload=message.payload,
-        headers=message.headers + added,
+        headers=kept + added,
         persistent=message.persistent,
     )

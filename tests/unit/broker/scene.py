@@ -52,12 +52,11 @@ class Scene:
     def unsub(self, session: str, key: str = "s", *, forget: bool = False) -> None:
         self.apply(self.broker.unsubscribe(session, key, forget=forget, now_ns=self.now_ns))
 
-    def pub(self, address: Address, *payloads: str, by: str = "publisher", expires_at_ns: int | None = None) -> None:
+    def pub(self, address: Address, *payloads: str, by: str = "publisher", **more: object) -> None:
+        """Publish; `more` are further fields of `Message`."""
         self._ensure(by)
         for payload in payloads:
-            message = Message(
-                id=str(next(self._ids)), address=address, payload=payload.encode(), expires_at_ns=expires_at_ns
-            )
+            message = Message(id=str(next(self._ids)), address=address, payload=payload.encode(), **more)
             self.apply(self.broker.publish(by, message, self.now_ns))
 
     def ack(self, session: str, payload: str) -> None:

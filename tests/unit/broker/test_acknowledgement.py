@@ -107,6 +107,20 @@ def test_refused_too_often_is_a_dead_letter(address: Address) -> None:
     assert scene.broker.stats().memory_bytes == 0
 
 
+def test_a_dead_letter_sent_again_says_where_it_died_last() -> None:
+    """Of repeated headers the first counts, so that those of its first death must be gone."""
+    scene = Scene(max_redeliveries=0)
+    scene.sub("a", queue("second"), ack_mode=INDIVIDUAL)
+    scene.pub(queue("second"), "1", headers=(("original-destination", "/queue/first"), ("colour", "red")))
+    scene.nack("a", "1")
+    scene.sub("undertaker", queue("DLQ"))
+    assert scene.deliveries["undertaker"][0].message.headers == (
+        ("colour", "red"),
+        ("original-destination", "/queue/second"),
+        ("dead-letter-reason", "refused 1 time"),
+    )
+
+
 def test_losing_a_consumer_is_no_refusal() -> None:
     """Only a NACK brings a message nearer to the dead letters: restarts are not the message's fault."""
     scene = Scene(max_redeliveries=0)
