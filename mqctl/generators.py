@@ -44,7 +44,8 @@ def _circle(_rng: random.Random, *, x: float, y: float, radius: float, step: flo
 
 def _sine(_rng: random.Random, *, low: float, high: float, period: float) -> Iterator[object]:
     middle, amplitude = (low + high) / 2, (high - low) / 2
-    return (round(middle + amplitude * math.sin(math.tau * n / period), 3) for n in itertools.count())
+    phases = (math.tau * (n % period / period) for n in itertools.count())
+    return (round(middle + amplitude * math.sin(phase), 3) for phase in phases)
 
 
 def _ramp(_rng: random.Random, *, low: float, high: float, step: float) -> Iterator[object]:
@@ -105,8 +106,8 @@ GENERATORS: Mapping[str, Generator] = {
         make=_ramp,
         params={"low": 0, "high": 100, "step": 1},
         help="from low up to high, then again",
-        rule="low not above high, and a step above 0",
-        valid=lambda p: p["low"] <= p["high"] and p["step"] > 0,
+        rule=f"low not above high, a step above 0, and at most {NUMBER_MAX:g} steps",
+        valid=lambda p: p["low"] <= p["high"] and p["step"] > 0 and (p["high"] - p["low"]) / p["step"] <= NUMBER_MAX,
     ),
     "walk": Generator(
         make=_walk,

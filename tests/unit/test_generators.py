@@ -105,6 +105,7 @@ def test_circle_comes_every_50_ms_and_the_rest_every_second():
         ("sine:period=0", "sine needs a period other than 0", None),
         ("ramp:step=0", "a step above 0", None),
         ("ramp:low=2,high=1", "low not above high", None),
+        ("ramp:step=1e-320", "ramp needs", None),
     ],
 )
 def test_a_wrong_call_is_a_sentence_with_the_nearest_name(spec, message, hint):
@@ -116,3 +117,9 @@ def test_a_wrong_call_is_a_sentence_with_the_nearest_name(spec, message, hint):
 @pytest.mark.parametrize("spec", ["rotate:", "rotate:start=1,", "const:"])
 def test_empty_parameters_mean_the_defaults_of_what_is_left_out(spec):
     assert first(1, spec)[0] in (0, 1)
+
+
+def test_a_wave_of_any_period_goes_on_for_ever():
+    """The phase is kept small: the sine of infinity is an error, and one of a huge number is noise."""
+    assert all(0 <= value <= 100 for value in first(3, "sine:period=1e-320"))
+    assert first(5, "sine:period=-4") == [50, 0, 50, 100, 50]
