@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.refusals import UnknownDelivery
 from mqctl.model import AckMode
@@ -31,8 +33,8 @@ class MessageIds:
         Raises:
             UnknownDelivery: Nothing unacknowledged has that id.
         """
-        for subscriber, ids in self._of.values():
-            if key in (None, subscriber.key) and message_id in ids:
+        for subscriber, ids in self._of.values() if key is None else filter(None, (self._of.get(key),)):
+            if message_id in ids:
                 delivery_id = ids.pop(message_id)
                 if subscriber.ack_mode is AckMode.CLIENT:
                     _drop_up_to(ids, delivery_id)
@@ -42,8 +44,5 @@ class MessageIds:
 
 def _drop_up_to(ids: dict[str, int], delivery_id: int) -> None:
     """Ids grow, and the dict keeps the order of entering, so that only what is dropped is looked at."""
-    while ids:
-        oldest = next(iter(ids))
-        if ids[oldest] > delivery_id:
-            return
-        del ids[oldest]
+    for covered in list(takewhile(lambda message_id: ids[message_id] <= delivery_id, ids)):
+        del ids[covered]
