@@ -18,6 +18,9 @@ SUBTREE = "**"
 STOMP_TOPIC_PREFIX = "/topic/"
 STOMP_QUEUE_PREFIX = "/queue/"
 
+STOMP_SUBTREES = (">", "#")
+"""What brokers write for a subtree; the hub takes either."""
+
 _FOREIGN_WILDCARDS = frozenset({">", "#", "+"})
 _STOMP_SUBTREE = {Dialect.CLASSIC: ">", Dialect.ARTEMIS: "#", Dialect.RABBITMQ: "#", Dialect.HUB: ">"}
 
@@ -119,10 +122,10 @@ def from_stomp(destination: str, dialect: Dialect) -> str:
 
 
 def parse_stomp_pattern(name: str) -> tuple[str, ...]:
-    """The levels of what follows `/topic/` at the hub, which takes every broker's word for a subtree.
+    """The levels of what follows `/topic/` at the hub, with every broker's word for a subtree.
 
     Raises:
         TopicError: It is empty, has an empty level or a wildcard out of place.
     """
-    levels = tuple(SUBTREE if level in (">", "#") else level for level in name.split("."))
+    levels = tuple(SUBTREE if level in STOMP_SUBTREES else level for level in name.split("."))
     return _checked(levels, name)

@@ -13,6 +13,8 @@ from mqctl.errors import TopicError
 NAME_MAX: Final = 1024
 """Characters of a name. Names outlive their frames, in routes and caches, so that they must not be as long as those."""
 
+_WILDCARDS: Final = frozenset({topics.ONE_LEVEL, topics.SUBTREE, *topics.STOMP_SUBTREES})
+
 
 def bounded(name: str) -> str:
     """The name itself.
@@ -46,4 +48,6 @@ def _address(destination: str) -> Address:
     name = destination.removeprefix(topics.STOMP_QUEUE_PREFIX)
     if name == destination or not name:
         raise AddressRefused(f"no destination {destination[:64]!r}: this hub has /topic/NAME and /queue/NAME")
+    if not _WILDCARDS.isdisjoint(name.split(".")):
+        raise AddressRefused(f"not the name of a queue: {name!r}", hint="wildcards are for topics")
     return Address(AddressKind.QUEUE, name)

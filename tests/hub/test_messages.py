@@ -172,6 +172,7 @@ def test_expired_messages_are_not_delivered(hub):
         (("SUBSCRIBE", {"destination": "/temp-queue/a", "id": "1"}), "/topic/NAME and /queue/NAME"),
         (("SUBSCRIBE", {"destination": "/queue/a.*", "id": "1"}), "not the name of a queue"),
         (("SEND", {"destination": "/topic/a.*"}), "a wildcard cannot be published to"),
+        (("SUBSCRIBE", {"destination": "/queue/a.>", "id": "1"}), "not the name of a queue"),
         (("SEND", {"destination": "a"}), "/topic/NAME and /queue/NAME"),
         (("SEND", {"destination": "/queue/"}), "/topic/NAME and /queue/NAME"),
         (("SEND", {}), "needs the header 'destination'"),
