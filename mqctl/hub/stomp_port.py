@@ -159,6 +159,11 @@ class StompPort(asyncio.Protocol):
         self._listen()
 
     # Port
+    @property
+    def leaving(self) -> bool:
+        """Whether all that is left is to see the client out."""
+        return self._ending or self._session.closing
+
 
     def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
         """Put messages into the outbox."""
@@ -356,7 +361,7 @@ class StompPort(asyncio.Protocol):
         if self._ending:
             return
         now_ns = monotonic_ns()
-        if self._held or self._backed_up:
+        if self._deaf:
             # It is we who do not listen, so silence proves nothing against the client.
             self._session.heard(now_ns)
         self._session.tick(now_ns)

@@ -143,3 +143,13 @@ def test_connections(start):
     second.close()
     hub.events.wait(SessionClosed, 2)
     hub.client().publish("/topic/a", b"x")
+
+
+def test_who_is_turned_away_keeps_no_place(start):
+    """A crowd that is told to go, and lingers, does not keep out who comes when there is room again."""
+    hub = start(broker_limits=Limits(connections=1))
+    inside, outside = hub.client(), hub.client(connect=False)
+    assert outside.expect("ERROR").headers["message"] == "too many connections (limit: connections, 1)"
+    inside.close()
+    hub.events.wait(SessionClosed)
+    hub.client().publish("/topic/a", b"x")
