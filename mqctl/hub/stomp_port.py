@@ -88,6 +88,7 @@ class StompPort(asyncio.Protocol):
         self._choked = False
         self._backed_up = False
         self._busy = False
+        self._deaf = False
         self._more_waits = False
         self._quiet = False
         self._draining = False
@@ -107,7 +108,7 @@ class StompPort(asyncio.Protocol):
         address = self._transport.get_extra_info("peername")  # None if it is gone again already
         self._peer = str(Endpoint(*address[:2])) if address else "?"
         bound = self._config.broker_limits.connections
-        if len(self._ports) > bound:
+        if len(self._ports) > bound and sum(not port.leaving for port in self._ports) > bound:
             self._session.refuse(None, f"too many connections (limit: connections, {bound})")
         self._finish(monotonic_ns())
 
@@ -158,12 +159,12 @@ class StompPort(asyncio.Protocol):
         self._resume()
         self._listen()
 
-    # Port
     @property
     def leaving(self) -> bool:
         """Whether all that is left is to see the client out."""
         return self._ending or self._session.closing
 
+    # Port
 
     def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
         """Put messages into the outbox."""
@@ -283,6 +284,9 @@ class StompPort(asyncio.Protocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
+        if self._deaf:
+            self._session.heard(monotonic_ns())
+        self._deaf = deaf
 
     def _note_unread(self, count: int) -> None:
         """Count answers to a client that reads none; messages it is not sent, but it could go on asking."""

@@ -66,6 +66,22 @@ def test_a_slow_reader_gets_everything(start):
     stopping.join()
 
 
+def test_a_slow_reader_that_beats_is_not_given_up(start):
+    """A hub that stops listens no more, so that it must not say that it hears nothing."""
+    hub = start(drain_s=10.0, heart_beat_ms=100, broker_limits=Limits(backlog_messages=100_000))
+    reader, writer = hub.client(heart_beat="100,0"), hub.client()
+    reader.subscribe("/topic/a")
+    writer.publish("/topic/a", *[BODY] * 2000)
+    stopping = stop_in_background(hub)
+    writer.end()
+    for _ in range(10):
+        reader.raw(b"\n")
+        time.sleep(0.1)  # the beat itself, not a wait for readiness
+    assert reader.bodies(2000) == [BODY] * 2000
+    reader.end()
+    stopping.join()
+
+
 def test_what_a_held_publisher_has_sent_is_done(start):
     """Requests that the hub has read are carried out when the reader catches up, while the reader is still there."""
     hub = start(slow_consumer=SlowConsumer.BLOCK, drain_s=10.0, broker_limits=Limits(backlog_messages=100))
