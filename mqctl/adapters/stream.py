@@ -44,7 +44,11 @@ class Stream(Protocol):
         ...
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
-        """Write all of it, or fail; what was begun at `deadline` (time.monotonic) leaves the stream unusable.
+        """Write all of it, or fail; what was begun and not finished breaks the connection.
+
+        Args:
+            data: What to write.
+            deadline: When to give up, on the clock of time.monotonic.
 
         Raises:
             OSError: The connection broke, or the deadline passed (TimeoutError).
@@ -90,7 +94,7 @@ class _PlainStream:
         raise TimeoutError("nothing to read")
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
-        with _held(self._sending, deadline):
+        with _held(self._sending, deadline), _whole(self._socket):
             _send_all(self._socket, data, deadline)
 
     def poke(self, data: bytes) -> bool:
@@ -178,7 +182,7 @@ class _TlsStream:
         return b"".join(parts)
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
-        with _held(self._sending, deadline):
+        with _held(self._sending, deadline), _whole(self._socket):
             self._encrypt_and_send(data, deadline)
 
     def _encrypt_and_send(self, data: bytes, deadline: float | None) -> None:
@@ -314,6 +318,20 @@ def _poke(sending: threading.Lock, sock: socket.socket, write: Callable[[], None
     finally:
         sending.release()
     return True
+
+
+@contextlib.contextmanager
+def _whole(sock: socket.socket) -> Iterator[None]:
+    """Break the connection where a write ends half-way, be it by Ctrl-C.
+
+    The frame that follows would become a part of the one cut short, and the broker would deliver both as one message.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
+        raise
 
 
 def _send_all(sock: socket.socket, data: bytes, deadline: float | None) -> None:

@@ -15,8 +15,9 @@ from mqctl.cli import sources
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
+from mqctl.cli.interrupts import Interrupts
 from mqctl.cli.options import CountOption, NativeOption, TimeoutOption, duration, duration_option, one_of
-from mqctl.cli.publishing import CONFIRM_TIMEOUT_S, GRACE_S, Publisher, Tally, time_limit
+from mqctl.cli.publishing import CONFIRM_TIMEOUT_S, GRACE_S, Publisher, Tally
 from mqctl.cli.sources import Encoder, Source
 from mqctl.cli.target import connected_as_set, settings_for
 from mqctl.errors import ExitCode, MqctlError, OperationTimeout, UsageError
@@ -223,11 +224,12 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
             interval_s=interval_s,
             confirm_timeout_s=how.confirm_timeout,
             keep_going=how.keep_going,
+            interrupts=Interrupts(how.timeout),
         )
         if given in READ_BY_LINE and context.stdin.isatty():
             context.say("a message for each line that you type; Ctrl-D ends")
         try:
-            code = _run(context, publisher, source, how.count or count, how.timeout)
+            code = _run(context, publisher, source, how.count or count)
         finally:
             # A second Ctrl-C does not wait for what is under way, and is told the books as they stand.
             _account(context, tally)
@@ -243,12 +245,10 @@ def _account(context: AppContext, tally: Tally) -> None:
     context.report(tally.line())
 
 
-def _run(
-    context: AppContext, publisher: Publisher, source: Source, count: int | None, timeout_s: float | None
-) -> ExitCode | None:
+def _run(context: AppContext, publisher: Publisher, source: Source, count: int | None) -> ExitCode | None:
     """Send everything and wait for its fate; a code when the run was ended from outside."""
     try:
-        with time_limit(timeout_s):
+        with publisher.interrupts:
             publisher.run(source, count)
             publisher.settle(publisher.confirm_timeout_s)
     except KeyboardInterrupt:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import signal
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from types import FrameType
 from typing import assert_never
 
 from mqctl.adapters.base import Connection, PendingPublish
 from mqctl.adapters.inbox import Inbox
+from mqctl.cli.interrupts import Interrupts
 from mqctl.cli.sources import BadInput, Lines, Source
 from mqctl.durations import format_duration
-from mqctl.errors import ExitCode, MqctlError, OperationTimeout, UsageError
+from mqctl.errors import ExitCode, MqctlError, UsageError
 from mqctl.model import (
     Confirmation,
     Confirmed,
@@ -114,6 +112,7 @@ class Publisher:
     interval_s: float
     confirm_timeout_s: float
     keep_going: bool
+    interrupts: Interrupts
     _pending: deque[PendingPublish] = field(default_factory=deque)
     _stopped: bool = False
 
@@ -136,7 +135,8 @@ class Publisher:
 
     def _send(self, message: Outgoing, line: int | None) -> BadInput | None:
         """Send a message; what was wrong with the line that it came from, if only the transport could tell."""
-        # Counted first: should a signal end this call half-way, the message is unknown, and not forgotten.
+        self.interrupts.hold()
+        # Counted first: should a second signal end this call half-way, the message is unknown, and not forgotten.
         self.tally.attempted += 1
         try:
             self._pending.append(self.connection.submit(message, confirmation=self.tally.asked))
@@ -145,20 +145,25 @@ class Publisher:
             if line is None or not isinstance(error, UsageError):
                 raise
             return BadInput(line, str(error))
+        finally:
+            self.interrupts.release()
         return None
 
     def settle(self, timeout_s: float) -> None:
         """Wait for the fate of everything that was sent, at most `timeout_s` for all of it."""
         deadline = monotonic() + timeout_s
         while self._pending:
-            outcome = self._pending.popleft().outcome(max(0.0, deadline - monotonic()))
+            outcome = self._pending[0].outcome(max(0.0, deadline - monotonic()))
+            self._pending.popleft()
             if isinstance(outcome, Unknown) and outcome.cause is UnknownCause.TIMEOUT:
                 outcome = Unknown(f"no confirmation within {format_duration(timeout_s)}", UnknownCause.TIMEOUT)
             self.tally.count(outcome)
 
     def _settle_what_is_known(self) -> None:
         while self._pending and (self._pending[0].done() or len(self._pending) >= WINDOW):
-            self.tally.count(self._pending.popleft().outcome(self.confirm_timeout_s))
+            outcome = self._pending[0].outcome(self.confirm_timeout_s)
+            self._pending.popleft()
+            self.tally.count(outcome)
 
     def _listen(self, wait_s: float) -> bool:
         """Wait for the next message's time with an ear for the broker; whether the connection still stands."""
@@ -182,23 +187,3 @@ class Publisher:
         self._stopped = not self.keep_going
         rest = "" if self.keep_going else "; the rest is not sent (--keep-going sends it)"
         self.complain(f"line {bad.line}: {bad.reason}{rest}")
-
-
-@contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise OperationTimeout in the main thread after `seconds`, even out of a blocking read of standard input."""
-    if seconds is None:
-        yield
-        return
-    message = f"--timeout is over after {format_duration(seconds)}"
-
-    def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise OperationTimeout(message)
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

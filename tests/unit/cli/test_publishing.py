@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqctl.cli.publishing import WINDOW, Publisher, Tally, time_limit
+from mqctl.cli.interrupts import Interrupts
+from mqctl.cli.publishing import WINDOW, Publisher, Tally
 from mqctl.cli.sources import BadInput, from_lines
-from mqctl.errors import ExitCode, OperationTimeout, TopicError, UnsupportedError
+from mqctl.errors import ExitCode, TopicError, UnsupportedError
 from mqctl.model import (
     Confirmation,
     Confirmed,
@@ -34,7 +33,13 @@ def message(n: int = 0) -> Outgoing:
 
 
 def publisher(connection: FakeConnection, *events: object, **more) -> Publisher:
-    usual = {"complain": [].append, "interval_s": 0.0, "confirm_timeout_s": 0.5, "keep_going": False}
+    usual = {
+        "complain": [].append,
+        "interval_s": 0.0,
+        "confirm_timeout_s": 0.5,
+        "keep_going": False,
+        "interrupts": Interrupts(),
+    }
     return Publisher(connection=connection, inbox=filled(*events), tally=Tally(), **{**usual, **more})
 
 
@@ -153,14 +158,3 @@ def test_what_no_line_could_do_is_not_the_lines_fault():
     run = publisher(FakeConnection([UnsupportedError("this broker has no expiry")]), keep_going=True)
     with pytest.raises(UnsupportedError):
         run.run(from_lines([b"a\n"], TEMPLATE, BARE), None)
-
-
-def test_a_time_limit_ends_a_wait_and_gives_the_signal_back():
-    before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(OperationTimeout, match="--timeout is over after 10ms"), time_limit(0.01):
-        signal.pause()
-    assert signal.getsignal(signal.SIGALRM) is before
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
-    with time_limit(None), time_limit(60.0):
-        pass
-    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0

@@ -1,0 +1,34 @@
+"""What a stream owes to the frames that cross it."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from mqctl.adapters.stream import dial
+from mqctl.target import Endpoint
+
+
+def test_a_write_that_is_interrupted_half_way_breaks_the_connection():
+    """What is sent later must not become a part of the message that was cut short."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        stream = dial(Endpoint(*listener.getsockname()), None, deadline=time.monotonic() + 10)
+        peer, _ = listener.accept()
+        with peer:
+            # The peer does not read, so that the write stands half done when the signal comes.
+            alarm = threading.Timer(0.3, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
+            alarm.start()
+            with pytest.raises(KeyboardInterrupt):
+                stream.write(b"x" * 50_000_000)
+            alarm.join()
+            with pytest.raises(OSError, match=r"[Bb]roken pipe"):
+                stream.write(b"DISCONNECT\n\n\0")
+            received = bytearray()
+            while part := peer.recv(1_000_000):
+                received += part
+            assert set(received) == {ord("x")}
+        stream.close()
