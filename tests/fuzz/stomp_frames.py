@@ -130,7 +130,7 @@ def try_parser(data: list[bytes], version: Version, counters: Counters) -> None:
     try:
         for piece in data:
             counters.parsed += len(parser.feed(piece))
-            held = parser.buffered_bytes
+            held = parser.unfinished_bytes
             assert held <= LIMITS.frame_bytes + len(piece), f"the parser holds {held} bytes"
     except FrameError:
         counters.refused += 1
@@ -153,7 +153,7 @@ def try_session(data: list[bytes], version: Version, counters: Counters) -> None
             session.receipt(getattr(request, "receipt", None))
         reader.feed(session.take_output())
     assert session.closing == (session.close_reason is not None)
-    assert not reader.unfinished, "the session's answer ends within a frame"
+    assert not reader.unfinished_bytes, "the session's answer ends within a frame"
 
 
 def run(frames: int, seed: int) -> Counters:

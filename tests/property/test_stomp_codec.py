@@ -51,7 +51,7 @@ def outcome(chunks, *, version, limits=None):
     except FrameError as error:
         frames += error.frames
         refused = True
-    return frames, refused, parser.version, parser.heart_beats, parser.unfinished
+    return frames, refused, parser.version, parser.heart_beats, parser.unfinished_bytes
 
 
 @given(command=commands, values=headers, body=st.binary(max_size=40), version=versions, sizes=cuts)
@@ -93,9 +93,9 @@ def test_nothing_is_held_beyond_the_limit(data, sizes, version):
     try:
         for chunk in pieces(data, sizes):
             parser.feed(chunk)
-            assert parser.buffered_bytes <= SMALL.frame_bytes + len(chunk)
+            assert parser.unfinished_bytes <= SMALL.frame_bytes + len(chunk)
     except FrameError:
-        assert parser.buffered_bytes == 0
+        assert parser.unfinished_bytes == 0
 
 
 @given(

@@ -100,7 +100,7 @@ class Conversation:
         output = self.session.take_output()
         assert not (closed and output), "nothing follows an ERROR"
         self.said += self.reader.feed(output)
-        assert not self.reader.unfinished
+        assert not self.reader.unfinished_bytes
 
 
 @given(seed=st.integers(0, 99), steps=st.lists(chunks | st.integers(0, 40_000), max_size=12), greeted=st.booleans())

@@ -50,14 +50,9 @@ class FrameParser:
         self._missing = self._head_size = 0
 
     @property
-    def unfinished(self) -> bool:
-        """Whether a frame has begun and not ended."""
-        return self._frame is not None or bool(self._head)
-
-    @property
-    def buffered_bytes(self) -> int:
-        """How much is held of the unfinished frame."""
-        return len(self._head) + len(self._body)
+    def unfinished_bytes(self) -> int:
+        """How much has come of a frame that has begun and not ended."""
+        return len(self._head) if self._frame is None else self._head_size + len(self._body)
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take what was received and return the frames that it completes.

@@ -72,6 +72,7 @@ class ServerSession:
         self._pulse = Pulse(now_ns, now_ns)
         self._connect_by_ns = now_ns + int(limits.connect_timeout_s * _NS_PER_S)
         self._frame_by_ns: int | None = None
+        self._frame_step_at = 0
         self._output: list[bytes] = []
         self._mute = False
 
@@ -94,7 +95,7 @@ class ServerSession:
             frames = self._parser.feed(data)
         except FrameError as error:
             frames, failure = error.frames, error
-        self._time_frame(now_ns, progress=bool(frames))
+        self._time_frame(now_ns, completed=bool(frames))
         for frame in frames:
             request = self._decide(frame)
             if request is not None:
@@ -134,7 +135,7 @@ class ServerSession:
         """Count the client as alive: it is we who did not listen."""
         self._pulse.read_ns = now_ns
         if self._frame_by_ns is not None:
-            self._frame_by_ns = now_ns + int(self._limits.frame_timeout_s * _NS_PER_S)
+            self._await_step(now_ns)
 
     def next_deadline_ns(self) -> int | None:
         """When to call `tick`, if ever."""
@@ -152,7 +153,10 @@ class ServerSession:
         if self.version is None and now_ns >= self._connect_by_ns:
             self._fail(f"no CONNECT within {limits.connect_timeout_s:g} s (limit: connect-timeout)")
         elif self._frame_by_ns is not None and now_ns >= self._frame_by_ns:
-            self._fail(f"a frame stayed unfinished for {limits.frame_timeout_s:g} s (limit: frame-timeout)")
+            self._fail(
+                f"an unfinished frame grew by less than {limits.frame_step_bytes} bytes "
+                f"in {limits.frame_timeout_s:g} s (limit: frame-timeout)"
+            )
         elif pulse.late_ns is not None and now_ns >= pulse.late_ns:
             self._fail(
                 f"nothing came in {(now_ns - pulse.read_ns) // 1_000_000} ms; heart-beats were agreed "
@@ -167,11 +171,15 @@ class ServerSession:
         """The version of what we write. Before one is settled only what every version reads alike is written."""
         return self.version or Version.V1_0
 
-    def _time_frame(self, now_ns: int, *, progress: bool) -> None:
-        if not self._parser.unfinished:
+    def _time_frame(self, now_ns: int, *, completed: bool) -> None:
+        if not self._parser.unfinished_bytes:
             self._frame_by_ns = None
-        elif progress or self._frame_by_ns is None:
-            self._frame_by_ns = now_ns + int(self._limits.frame_timeout_s * _NS_PER_S)
+        elif completed or self._frame_by_ns is None or self._parser.unfinished_bytes >= self._frame_step_at:
+            self._await_step(now_ns)
+
+    def _await_step(self, now_ns: int) -> None:
+        self._frame_by_ns = now_ns + int(self._limits.frame_timeout_s * _NS_PER_S)
+        self._frame_step_at = self._parser.unfinished_bytes + self._limits.frame_step_bytes
 
     def _decide(self, frame: Frame) -> Request | None:
         """What the frame asks of the shell; errors and what concerns only this session are settled here."""

@@ -144,4 +144,5 @@ class Limits:
     """Held in all open transactions of a connection together."""
     connect_timeout_s: float = 10.0
     frame_timeout_s: float = 30.0
-    """How long a frame may stay unfinished."""
+    """How long each `frame_step_bytes` of an unfinished frame may take: a slow link is not a slow loris."""
+    frame_step_bytes: int = 64 * 1024

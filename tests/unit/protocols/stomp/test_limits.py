@@ -86,7 +86,25 @@ def test_a_frame_that_does_not_end_is_given_up():
         assert pair.session.next_deadline_ns() == 30 * SECOND
     pair.session.tick(30 * SECOND)
     pair.take()
-    assert pair.error() == "a frame stayed unfinished for 30 s (limit: frame-timeout)"
+    assert pair.error() == "an unfinished frame grew by less than 65536 bytes in 30 s (limit: frame-timeout)"
+
+
+@pytest.mark.parametrize("length", ["", "content-length:1000000\n"])
+def test_a_large_frame_on_a_slow_link_has_time_as_long_as_it_grows(length):
+    """Head and body alike; less than a step is a trickle, and what has come does not count a second time."""
+    pair = Pair(session=new_session(limits=Limits(frame_step_bytes=100)))
+    head = f"\ndestination:/topic/a\n{length}\n".encode()
+    for seconds, piece, late_s in (
+        (0, b"SEND\nh:", 30),
+        (20, b"x" * 150, 50),
+        (40, b"x" * 100 + head, 70),
+        (60, b"z" * 100, 90),
+        (80, b"z" * 90, 90),
+    ):
+        pair.now_ns = seconds * SECOND
+        pair.session.tick(pair.now_ns)
+        pair.put(piece)
+        assert pair.session.next_deadline_ns() == late_s * SECOND
 
 
 def test_each_frame_has_its_own_time():
