@@ -45,6 +45,8 @@ class HubConfig:
     """How long a shutdown waits for what is on its way out."""
     write_buffer_bytes: int = 1024 * 1024
     """Bytes on their way to one connection before it counts as slow."""
+    unread_timeout_s: float = 300.0
+    """How long a slow connection may take nothing at all: one without heart-beats would keep its buffers for ever."""
     on_event: Callable[[HubEvent], None] = ignore
 
     def __post_init__(self) -> None:

@@ -78,6 +78,8 @@ class StompPort(asyncio.Protocol):
         self._requests: deque[Iterator[Request]] = deque()
         self._early_bytes = 0
         self._unread_bytes = 0
+        self._written_bytes = 0
+        self._stalled: asyncio.TimerHandle | None = None
         self._peer = "?"
         self._reason: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -93,8 +95,6 @@ class StompPort(asyncio.Protocol):
         self._quiet = False
         self._draining = False
         self._ending = False
-
-    # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a new connection, or turn it away when there are too many."""
@@ -134,7 +134,7 @@ class StompPort(asyncio.Protocol):
         """Give back what the client had in flight."""
         self._ports.discard(self)
         self._ending = True
-        for timer in (self._timer, self._last_call):
+        for timer in (self._timer, self._last_call, self._stalled):
             if timer is not None:
                 timer.cancel()
         self._requests.clear()
@@ -150,10 +150,13 @@ class StompPort(asyncio.Protocol):
         """The client reads more slowly than it is sent to."""
         self._choked = True
         self._broker.pause(self)
+        self._watch_progress()
 
     @_contained
     def resume_writing(self) -> None:
         """The client has caught up."""
+        if self._stalled is not None:
+            self._stalled.cancel()
         self._choked = self._backed_up = False
         self._unread_bytes = 0
         self._resume()
@@ -163,8 +166,6 @@ class StompPort(asyncio.Protocol):
     def leaving(self) -> bool:
         """Whether all that is left is to see the client out."""
         return self._ending or self._session.closing
-
-    # Port
 
     def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
         """Put messages into the outbox."""
@@ -191,6 +192,7 @@ class StompPort(asyncio.Protocol):
         if output:
             if self._choked:
                 self._note_unread(len(output))
+            self._written_bytes += len(output)
             self._transport.write(output)
             self._session.wrote(now_ns)
         drained = self._draining and not (self._choked or self._more_waits)
@@ -220,8 +222,6 @@ class StompPort(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self._transport.abort()
-
-    # Life
 
     def quiet(self) -> asyncio.Future[None]:
         """Read no more; the result is there when all that was read has been acted upon."""
@@ -295,6 +295,22 @@ class StompPort(asyncio.Protocol):
             self._backed_up = True
             self._listen()
 
+    def _watch_progress(self) -> None:
+        taken_bytes = self._written_bytes - self._transport.get_write_buffer_size()
+        self._stalled = self._exchange.loop.call_later(
+            self._config.unread_timeout_s, self._expect_progress, taken_bytes
+        )
+
+    @_contained
+    def _expect_progress(self, taken_bytes: int) -> None:
+        if self._ending:
+            return
+        if self._written_bytes - self._transport.get_write_buffer_size() == taken_bytes:
+            self._session.refuse(None, f"nothing read in {self._config.unread_timeout_s:g} s (limit: unread-timeout)")
+            self._finish(monotonic_ns())
+        else:
+            self._watch_progress()
+
     def _mark_dirty(self) -> None:
         if not self._dirty:
             self._dirty = True
@@ -309,8 +325,6 @@ class StompPort(asyncio.Protocol):
         self._more_waits = False
         self._exchange.apply(self._broker.resume(self, monotonic_ns()))
         self._mark_dirty()
-
-    # Requests
 
     @_contained
     def _continue(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 
 import pytest
 
@@ -167,3 +168,25 @@ def test_a_consumer_that_acknowledges_slowly_is_not_slow(hub):
         frames = [client.expect("MESSAGE") for _ in range(10)]
         assert [frame.body for frame in frames] == [b"%d" % each for each in range(n, n + 10)]
         client.send("ACK", {"id": frames[-1].headers["ack"]})
+
+
+@pytest.mark.parametrize("policy", list(SlowConsumer))
+def test_who_reads_nothing_for_long_is_closed(start, policy):
+    """Without heart-beats nothing else would end it, and its buffers would stay full for ever."""
+    hub = start(slow_consumer=policy, unread_timeout_s=0.5, drain_s=0.1, broker_limits=Limits(backlog_messages=10_000))
+    writer = hub.client()
+    sleeper(hub)
+    writer.publish("/topic/a", *[BODY] * COUNT)
+    (closed,) = hub.events.wait(SessionClosed)
+    assert closed.reason == "nothing read in 0.5 s (limit: unread-timeout)"
+    hub.until(lambda stats: stats.sessions == 1 and stats.memory_bytes == 0)
+
+
+def test_who_reads_slowly_is_not_closed(start):
+    hub = start(unread_timeout_s=0.5, broker_limits=Limits(backlog_messages=10_000))
+    slow, writer = sleeper(hub), hub.client()
+    writer.publish("/topic/a", *[BODY] * COUNT)
+    for _ in range(15):
+        assert slow.bodies(40) == [BODY] * 40
+        time.sleep(0.1)  # the slowness itself
+    assert slow.bodies(COUNT - 600) == [BODY] * (COUNT - 600)
