@@ -202,6 +202,14 @@ class Broker:
             self._courier.prune(queue)
         return self._courier.take_effects()
 
+    def abandon(self) -> list[Effect]:
+        """Drop what waits for nobody who is here, in queues and for durable subscribers: the hub ends."""
+        for queue in self._queues:
+            self._courier.drop(Address(AddressKind.QUEUE, queue.name), queue.backlog.clear(), DropReason.STOPPED)
+        for subscriber in self._durables.away():
+            self._remove(subscriber, DropReason.STOPPED)
+        return self._courier.take_effects()
+
     def stats(self) -> BrokerStats:
         """Everything counted."""
         courier = self._courier

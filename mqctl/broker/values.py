@@ -86,6 +86,7 @@ class DropReason(enum.StrEnum):
     DURABLE_REPLACED = "durable subscription moved to another topic"
     DEAD_LETTERS_FULL = "dead-letter queue full"
     REFUSED = "refused too often in the dead-letter queue"
+    STOPPED = "the hub was stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,11 +148,13 @@ def hub(
         if printer is not None:
             printer.start()
 
-    cut_off = serve(config, on_ready)
+    ending = serve(config, on_ready)
     if printer is not None:
         printer.finish()
-    if cut_off:
-        context.report(f"connections cut off because their clients did not read in time: {cut_off}")
+    if ending.cut_off:
+        context.report(f"connections cut off because their clients did not read in time: {ending.cut_off}")
+    if ending.waiting:
+        context.report(f"messages that were still waiting for somebody, and are gone: {ending.waiting}")
 
 
 def allow_connections(count: int) -> None:

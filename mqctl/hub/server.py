@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from typing import NamedTuple
 
 from mqctl import __version__
 from mqctl.broker.core import Broker
@@ -21,6 +22,15 @@ BACKLOG = 1024
 """Connections that the kernel may hold for us while a burst of them arrives."""
 ABORT_S = 1.0
 """For connections to be gone that were aborted, which takes the loop a turn."""
+
+
+class Ending(NamedTuple):
+    """What a hub that stopped could not do."""
+
+    cut_off: int
+    """Connections that were closed with something on its way to them."""
+    waiting: int
+    """Messages that were kept in queues and for durable subscribers, and are gone now."""
 
 
 class Hub:
@@ -54,12 +64,8 @@ class Hub:
         self.endpoints = tuple(_bound(socket) for server in self._servers for socket in server.sockets)
         self.urls = tuple(f"stomp://{endpoint}" for endpoint in self.endpoints)
 
-    async def stop(self) -> int:
-        """Listen no more, give what is on its way out `drain_s` to leave, close every connection.
-
-        Returns:
-            How many connections had to be cut off.
-        """
+    async def stop(self) -> Ending:
+        """Listen no more, give what is on its way out `drain_s` to leave, close every connection."""
         for server in self._servers:
             server.close()
         end_s = self.exchange.loop.time() + self.config.drain_s
@@ -71,8 +77,11 @@ class Hub:
         self.abort()
         if self._ports:
             await asyncio.wait([port.closed for port in self._ports], timeout=ABORT_S)
+        broker = self.exchange.broker
+        waiting = broker.stats().waiting
+        self.exchange.apply(broker.abandon())
         self.exchange.close()
-        return self._cut_off
+        return Ending(cut_off=self._cut_off, waiting=waiting)
 
     async def _wait(self, step: Callable[[StompPort], asyncio.Future[None]], end_s: float) -> None:
         left_s = end_s - self.exchange.loop.time()

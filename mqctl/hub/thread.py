@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from mqctl.hub.config import HubConfig
-from mqctl.hub.server import Hub
+from mqctl.hub.server import Ending, Hub
 from mqctl.target import Endpoint
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ def run_loop(main: Coroutine[Any, Any, T]) -> T:
         return runner.run(main)
 
 
-def serve(config: HubConfig, on_ready: Callable[[tuple[str, ...]], None]) -> int:
+def serve(config: HubConfig, on_ready: Callable[[tuple[str, ...]], None]) -> Ending:
     """Run a hub in this thread, the main one, until SIGINT or SIGTERM; then drain and close.
 
     A second signal ends the draining.
@@ -38,14 +38,11 @@ def serve(config: HubConfig, on_ready: Callable[[tuple[str, ...]], None]) -> int
         config: The hub.
         on_ready: Called with the URLs once all listeners listen.
 
-    Returns:
-        How many connections were cut off with something on its way to them.
-
     Raises:
         ConnectError: An address cannot be listened on.
     """
 
-    async def main() -> int:
+    async def main() -> Ending:
         stopped = asyncio.Event()
         hub = Hub(config)
 
@@ -61,8 +58,8 @@ def serve(config: HubConfig, on_ready: Callable[[tuple[str, ...]], None]) -> int
             on_ready(hub.urls)
             await stopped.wait()
         finally:
-            cut_off = await hub.stop()
-        return cut_off
+            ending = await hub.stop()
+        return ending
 
     return run_loop(main())
 

@@ -153,6 +153,17 @@ def test_a_second_signal_ends_the_drain(start):
     assert err == "mqctl: connections cut off because their clients did not read in time: 1\n"
 
 
+def test_messages_that_nobody_fetched_are_counted(start):
+    run = start("--stomp", "127.0.0.1:0", "--events")
+    with Client(run.endpoint) as client:
+        client.publish("/queue/orders", b"1", b"2")
+    code, out, err = run.end()
+    assert (code, err) == (0, "mqctl: messages that were still waiting for somebody, and are gone: 2\n")
+    assert json.loads(out.splitlines()[-1]) == {
+        "event": "dropped", "destination": "/queue/orders", "count": 2, "reason": "the hub was stopped", "session": None,
+    }  # fmt: skip
+
+
 def test_user_and_password_by_reference(start):
     run = start("--stomp", "0.0.0.0:0", "--user", "ann", "--password", "env:HUB_WORD", env={"HUB_WORD": "s3cret"})
     endpoint = Endpoint("127.0.0.1", run.endpoint.port)

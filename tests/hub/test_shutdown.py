@@ -171,3 +171,15 @@ def test_sessions_are_told_by_name(hub):
     (opened,) = hub.events.wait(SessionOpened)
     host, port = client.socket.getsockname()
     assert (opened.session, opened.peer) == (client.greeting.headers["session"], f"{host}:{port}")
+
+
+def test_what_nobody_fetched_is_told(hub):
+    """A hub keeps nothing on disk: what waited in a queue, taken back from its consumer too, is dropped and counted."""
+    client = hub.client()
+    client.publish("/queue/q", b"1", b"2", b"3")
+    client.subscribe("/queue/q", ack="client", prefetch_count="1")
+    client.expect("MESSAGE")
+    stopping = stop_in_background(hub)
+    client.end()
+    stopping.join()
+    assert hub.events.dropped(3) == {("/queue/q", "the hub was stopped")}

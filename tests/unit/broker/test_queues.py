@@ -8,7 +8,7 @@ import pytest
 
 from mqctl.broker import AddressRefused, Unfinished
 from mqctl.broker.backlog import Backlog
-from tests.unit.broker.scene import CLIENT, INDIVIDUAL, Scene, queue
+from tests.unit.broker.scene import CLIENT, INDIVIDUAL, Scene, queue, topic
 
 Q = queue("q")
 
@@ -161,3 +161,16 @@ def test_a_queue_that_is_gone_is_not_watched_for_what_expires() -> None:
     scene.deliveries.clear()
     scene.effects.clear()
     assert backlogs() == before
+
+
+def test_what_is_kept_when_the_hub_ends_is_told() -> None:
+    """In queues and for durable subscribers who are away; a hub keeps nothing on disk."""
+    scene = Scene()
+    scene.open("c", "client")
+    scene.sub("c", topic("t"), durable="d")
+    scene.close("c")
+    scene.pub(topic("t"), "1")
+    scene.pub(Q, "2", "3")
+    scene.apply(scene.broker.abandon())
+    assert scene.drops() == [("/queue/q", 2, "the hub was stopped"), ("/topic/t", 1, "the hub was stopped")]
+    assert scene.broker.stats().memory_bytes == scene.broker.stats().waiting == 0
