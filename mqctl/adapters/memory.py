@@ -25,6 +25,7 @@ from mqctl.broker import (
     DeadLettered,
     Deliver,
     Dropped,
+    DurableEnded,
     Effect,
     Evict,
     FanOut,
@@ -114,7 +115,7 @@ class _Meeting:
                     connection.flowing.set()
                 case Unfinished(connection):
                     connection.mailbox.ask_for_more()
-                case Dropped() | DeadLettered() | Evict():
+                case Dropped() | DeadLettered() | DurableEnded() | Evict():
                     pass  # expired, or in the dead-letter queue; the policy `block` evicts nobody
                 case _:
                     assert_never(effect)

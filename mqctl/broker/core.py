@@ -8,7 +8,7 @@ from typing import Any
 from mqctl.broker.backlog import Backlog
 from mqctl.broker.courier import Courier
 from mqctl.broker.durables import Durables
-from mqctl.broker.effects import Effect, Evict
+from mqctl.broker.effects import DurableEnded, Effect, Evict
 from mqctl.broker.ledger import Account, Subscriber
 from mqctl.broker.queues import Queue
 from mqctl.broker.refusals import LimitExceeded, NotOpen, UnknownSubscription
@@ -197,6 +197,8 @@ class Broker:
         """End the durable subscriptions whose time is over, free what expired."""
         for subscriber in self._durables.ended(now_ns):
             self._remove(subscriber, DropReason.DURABLE_EXPIRED)
+            assert subscriber.durable is not None
+            self._courier.out.append(DurableEnded(*subscriber.durable, subscriber.address))
         self._courier.sweep(now_ns)
         for queue in list(self._queues):
             self._courier.prune(queue)

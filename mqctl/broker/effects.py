@@ -75,4 +75,13 @@ class DeadLettered:
     reason: str
 
 
-Effect = FanOut | Deliver | Hold | Release | Unfinished | Evict | Dropped | DeadLettered
+@dataclass(slots=True)
+class DurableEnded:
+    """A durable subscription was not taken up again in time: from now on nothing is kept for it."""
+
+    client_id: str
+    name: str
+    address: Address
+
+
+Effect = FanOut | Deliver | Hold | Release | Unfinished | Evict | Dropped | DeadLettered | DurableEnded

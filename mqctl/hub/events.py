@@ -46,19 +46,29 @@ class DeadLettered:
 
 
 @dataclass(frozen=True, slots=True)
+class DurableEnded:
+    """A durable subscription was not taken up again in time; what it had kept is told as dropped."""
+
+    client_id: str
+    name: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """Events that were not told because nobody took them in time."""
 
     count: int
 
 
-HubEvent = SessionOpened | SessionClosed | MessagesDropped | DeadLettered | EventsLost
+HubEvent = SessionOpened | SessionClosed | MessagesDropped | DeadLettered | DurableEnded | EventsLost
 
 _NAMES: dict[type[HubEvent], str] = {
     SessionOpened: "opened",
     SessionClosed: "closed",
     MessagesDropped: "dropped",
     DeadLettered: "dead-lettered",
+    DurableEnded: "durable-ended",
     EventsLost: "events-lost",
 }
 

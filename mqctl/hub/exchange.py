@@ -9,7 +9,18 @@ from time import monotonic_ns
 from typing import Protocol, assert_never
 
 from mqctl.broker.core import Broker
-from mqctl.broker.effects import DeadLettered, Deliver, Dropped, Effect, Evict, FanOut, Hold, Release, Unfinished
+from mqctl.broker.effects import (
+    DeadLettered,
+    Deliver,
+    Dropped,
+    DurableEnded,
+    Effect,
+    Evict,
+    FanOut,
+    Hold,
+    Release,
+    Unfinished,
+)
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.values import Message
 from mqctl.hub import events
@@ -130,8 +141,12 @@ class Exchange:
             match effect:
                 case FanOut(message, subscribers):
                     self._gather(message, subscribers)
-                case Dropped() | DeadLettered():
-                    self._report(effect)
+                case Dropped():
+                    self._count_drop(effect)
+                case DeadLettered(dead, reason):
+                    self.tell(events.DeadLettered(str(dead.address), dead.id, reason))
+                case DurableEnded(client_id, name, address):
+                    self.tell(events.DurableEnded(client_id, name, str(address)))
                 case _:
                     self.settle()
                     self._hand(effect)
@@ -179,12 +194,9 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - whoever listens is no part of the hub
             self.loop.call_exception_handler({"message": "a listener to the hub's events failed", "exception": error})
 
-    def _report(self, effect: Dropped | DeadLettered) -> None:
-        if isinstance(effect, DeadLettered):
-            self.tell(events.DeadLettered(str(effect.message.address), effect.message.id, effect.reason))
-            return
+    def _count_drop(self, effect: Dropped) -> None:
+        """Add it up: a consumer that is too slow may cost a message at every publish, so drops are told at the tick."""
         port: Port | None = effect.subscriber.session if effect.subscriber is not None else None
-        # A consumer that is too slow may cost a message at every publish, so drops are added up and told at the tick.
         key = (str(effect.address), effect.reason.value, port.name if port is not None else None)
         self._drops[key] = self._drops.get(key, 0) + effect.count
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.broker import Limits
-from mqctl.hub.events import DeadLettered, MessagesDropped
+from mqctl.hub.events import DeadLettered, DurableEnded, MessagesDropped
 
 VERSIONS = ["1.0", "1.1", "1.2"]
 
@@ -256,6 +256,7 @@ class TestDurables:
         hub.client().publish("/topic/a", b"1")
         (dropped,) = hub.events.wait(MessagesDropped)
         assert (dropped.destination, dropped.count, dropped.reason) == ("/topic/a", 1, "durable subscription expired")
+        assert hub.events.wait(DurableEnded) == [DurableEnded("desk", "d", "/topic/a")]
         assert hub.stats.durables == 0
         back = hub.client(client_id="desk")
         assert back.subscribe("/topic/a", activemq__subscriptionName="d") == []

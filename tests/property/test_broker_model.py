@@ -21,6 +21,7 @@ from mqctl.broker import (
     DeadLettered,
     Deliver,
     Dropped,
+    DurableEnded,
     DropReason,
     Effect,
     FanOut,
@@ -235,7 +236,7 @@ class BrokerModel(RuleBasedStateMachine):
             assert not self.queues[name].waiting
             self.close(0)
         self._apply(self.broker.tick(self.now_ns + 2 * 3600 * SECOND_NS))
-        assert not any(sub.line.waiting for sub in self.subs)
+        assert not self.subs
         assert self.broker.stats().memory_bytes == 0
         assert self.broker.stats().queues == self.broker.stats().durables == 0
 
@@ -251,6 +252,11 @@ class BrokerModel(RuleBasedStateMachine):
                     self.sessions[session] = True
                 case Dropped():
                     self._dropped(effect)
+                case DurableEnded(client_id, name, _):
+                    (sub,) = [each for each in self.subs if each.durable == (client_id, name)]
+                    assert sub.session is None
+                    assert not sub.line.waiting
+                    self.subs.remove(sub)
                 case DeadLettered():
                     pass
                 case _:
@@ -281,7 +287,7 @@ class BrokerModel(RuleBasedStateMachine):
             case DropReason.DURABLE_EXPIRED:
                 (sub,) = [each for each in self.subs if each.durable == drop.subscriber.durable]
                 assert drop.count == len(sub.line.waiting)
-                self.subs.remove(sub)
+                sub.line.waiting.clear()
             case DropReason.DURABLE_REPLACED | DropReason.REFUSED:
                 pass
             case _:

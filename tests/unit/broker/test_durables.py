@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mqctl.broker import DurableRefused, Unfinished
+from mqctl.broker import DurableEnded, DurableRefused, Unfinished
 from tests.unit.broker.scene import CLIENT, INDIVIDUAL, Scene, queue, topic
 
 T = topic("t")
@@ -68,6 +68,16 @@ def test_second_living_owner_is_refused() -> None:
     assert scene.broker.stats().durables == 2
 
 
+def test_its_end_is_told_though_nothing_was_kept() -> None:
+    """Whoever looks for messages that were published later learns why there are none."""
+    scene = Scene(durable_for_s=2)
+    durable(scene, "a")
+    scene.close("a")
+    scene.tick(2 * SECOND_NS)
+    assert scene.drops() == []
+    assert len(scene.told(DurableEnded)) == 1
+
+
 def test_another_topic_replaces() -> None:
     """What was kept under the old topic is dropped, and counted."""
     scene = Scene()
@@ -124,6 +134,7 @@ def test_ends_after_its_time() -> None:
     assert scene.broker.stats().durables == 1
     scene.tick(2 * SECOND_NS + 5)
     assert scene.drops() == [("/topic/t", 1, "durable subscription expired")]
+    assert scene.told(DurableEnded) == [DurableEnded("me", "news", T)]
     assert scene.broker.stats().durables == 0
     assert scene.broker.stats().memory_bytes == 0
     assert scene.broker.next_deadline_ns() is None
