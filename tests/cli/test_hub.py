@@ -159,9 +159,9 @@ def test_messages_that_nobody_fetched_are_counted(start):
         client.publish("/queue/orders", b"1", b"2")
     code, out, err = run.end()
     assert (code, err) == (0, "mqctl: messages that were still waiting for somebody, and are gone: 2\n")
-    assert json.loads(out.splitlines()[-1]) == {
-        "event": "dropped", "destination": "/queue/orders", "count": 2, "reason": "the hub was stopped", "session": None,
-    }  # fmt: skip
+    last = json.loads(out.splitlines()[-1])
+    assert last.pop("session") is None
+    assert last == {"event": "dropped", "destination": "/queue/orders", "count": 2, "reason": "the hub was stopped"}
 
 
 def test_user_and_password_by_reference(start):
