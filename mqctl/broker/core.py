@@ -151,7 +151,7 @@ class Broker:
         """
         subscriber = self._account(session).subscribers.get(key)
         if subscriber is None:
-            raise UnknownSubscription(f"no subscription {key!r}")
+            raise UnknownSubscription(f"no subscription {key[:64]!r}")
         self._leave([subscriber], now_ns)
         if forget and subscriber.durable is not None:
             self._remove(subscriber)
@@ -252,7 +252,7 @@ class Broker:
     def _check(self, account: Account, key: str, prefetch: int) -> None:
         limits = self._limits
         if key in account.subscribers:
-            raise UnknownSubscription(f"subscription {key!r} is there already: choose another id")
+            raise UnknownSubscription(f"subscription {key[:64]!r} is there already: choose another id")
         if prefetch < 1:
             raise RefusedError(f"a prefetch of {prefetch} delivers nothing: ask for 1 or more")
         bounds = (

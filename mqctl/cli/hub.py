@@ -88,7 +88,6 @@ class LimitOptions:
             frame_bytes=self.max_frame * MIB,
             headers=self.max_headers,
             header_line_bytes=self.max_header,
-            subscriptions=self.max_subscriptions,
         )
 
     def broker_limits(self) -> BrokerLimits:

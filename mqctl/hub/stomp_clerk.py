@@ -26,10 +26,9 @@ from mqctl.protocols.stomp.requests import (
     Unsubscribe,
 )
 from mqctl.protocols.stomp.server import ServerSession
-from mqctl.protocols.stomp.spec import Version
+from mqctl.protocols.stomp.spec import Version, read_number
 
 _NS_PER_MS = 1_000_000
-_DIGITS_MAX = 18
 
 
 class StompClerk:
@@ -144,6 +143,7 @@ class StompClerk:
         """The broker's number of a delivery: what 1.2 acknowledges by; the older versions name the message."""
         if self._session.version is not Version.V1_2:
             return self._old_ids.take(request.id, request.subscription)
-        if request.id.isascii() and request.id.isdigit() and len(request.id) <= _DIGITS_MAX:
-            return int(request.id)
-        raise UnknownDelivery(f"no message was sent with the ack id {request.id[:64]!r}")
+        delivery_id = read_number(request.id)
+        if delivery_id is None:
+            raise UnknownDelivery(f"no message was sent with the ack id {request.id[:64]!r}")
+        return delivery_id

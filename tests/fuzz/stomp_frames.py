@@ -17,7 +17,7 @@ from mqctl.protocols.stomp.codec import FrameError, FrameParser, encode
 from mqctl.protocols.stomp.server import ServerSession
 from mqctl.protocols.stomp.spec import Limits, Version
 
-LIMITS = Limits(frame_bytes=4096, headers=20, header_line_bytes=512, subscriptions=5, transactions=3)
+LIMITS = Limits(frame_bytes=4096, headers=20, header_line_bytes=512, transactions=3)
 FRAMES_PER_STREAM = 8
 ESCAPED = {"destination": "/topic/a", "x:y": "a:b\\c\nd", "receipt": "1"}
 

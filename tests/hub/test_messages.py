@@ -200,7 +200,7 @@ def test_a_subscription_twice(hub):
     client = hub.client()
     client.subscribe("/topic/a")
     client.send("SUBSCRIBE", {"destination": "/topic/b", "id": "s"})
-    assert "exists already" in client.refusal()
+    assert "is there already" in client.refusal()
 
 
 def test_own_messages_come_back_after_the_receipt(hub):

@@ -31,9 +31,7 @@ VALUES = [
     "",
     "a\nb:c\\",
 ]
-LIMITS = Limits(
-    frame_bytes=200, headers=5, header_line_bytes=60, subscriptions=2, transactions=2, transaction_bytes=900
-)
+LIMITS = Limits(frame_bytes=200, headers=5, header_line_bytes=60, transactions=2, transaction_bytes=900)
 
 sentences = st.builds(
     Frame,

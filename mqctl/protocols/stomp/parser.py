@@ -7,7 +7,17 @@ from itertools import repeat
 from typing import Final, NoReturn
 
 from mqctl.protocols.stomp.frame import Frame, FrameError
-from mqctl.protocols.stomp.spec import ESCAPES, OPENING, ORDINARY, Command, Header, Limits, Version, negotiate
+from mqctl.protocols.stomp.spec import (
+    ESCAPES,
+    NUMBER_DIGITS,
+    OPENING,
+    ORDINARY,
+    Command,
+    Header,
+    Limits,
+    Version,
+    negotiate,
+)
 
 _EOLS: Final = {False: re.compile(rb"\n*"), True: re.compile(rb"(?:\r?\n)*")}
 _BLANK_LINE: Final = {False: re.compile(rb"\n\n"), True: re.compile(rb"\n\r?\n")}
@@ -16,7 +26,6 @@ _ESCAPE: Final = re.compile(r"\\.?", re.DOTALL)
 _UNESCAPES: Final = {
     version: {escaped: plain for plain, escaped in table.items()} for version, table in ESCAPES.items()
 }
-_LENGTH_DIGITS: Final = 18
 _PLAIN_HEAD_BYTES: Final = 4096
 _A: Final = ord("A")
 _COLONS: Final = repeat(":")
@@ -245,9 +254,9 @@ class FrameParser:
         text = headers[Header.CONTENT_LENGTH]
         if not (text.isascii() and text.isdigit()):
             raise FrameError(f"content-length is not a number: {text[:32]!r}")
-        if len(text.lstrip("0")) > _LENGTH_DIGITS:
+        if len(text.lstrip("0")) > NUMBER_DIGITS:
             self._refuse_size()
-        return int(text[-_LENGTH_DIGITS:])
+        return int(text[-NUMBER_DIGITS:])
 
     def _check_line(self, length: int) -> None:
         limit = self._limits.header_line_bytes
@@ -288,7 +297,7 @@ def _plain_end(length: str | None, buffer: bytes, start: int) -> int:
     """Where the body that begins at `start` ends, or a number that is no place in the buffer."""
     if length is None:
         return buffer.find(b"\0", start)
-    return start + int(length) if length.isdecimal() and length.isascii() and len(length) <= _LENGTH_DIGITS else -1
+    return start + int(length) if length.isdecimal() and length.isascii() and len(length) <= NUMBER_DIGITS else -1
 
 
 def _unescape_simply(headers: dict[str, str]) -> bool:

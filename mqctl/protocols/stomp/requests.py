@@ -8,7 +8,7 @@ from typing import Final
 
 from mqctl.model import AckMode
 from mqctl.protocols.stomp.frame import Frame, FrameError
-from mqctl.protocols.stomp.spec import DURABLE_HEADERS, NOT_FORWARDED, PREFETCH_HEADERS, Header, Version
+from mqctl.protocols.stomp.spec import DURABLE_HEADERS, NOT_FORWARDED, PREFETCH_HEADERS, Header, Version, read_number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,6 @@ _ACK_MODES: Final = {
     "client": AckMode.CLIENT,
     "client-individual": AckMode.INDIVIDUAL,
 }
-_DIGITS_MAX: Final = 18
 _CONTROL: Final = re.compile(r"[\0-\x1f\x7f]")
 
 
@@ -216,6 +215,7 @@ def _number(frame: Frame, name: str) -> int | None:
     text = frame.headers.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+    number = read_number(text)
+    if number is None:
         raise FrameError(f"{name} is not a number: {text[:32]!r}")
-    return int(text)
+    return number

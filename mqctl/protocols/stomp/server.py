@@ -68,7 +68,6 @@ class ServerSession:
         self._authenticate = authenticate
         self._parser = FrameParser(limits)
         self._transactions = Transactions(limits)
-        self._subscriptions: set[str] = set()
         self._pulse = Pulse(now_ns, now_ns)
         self._connect_by_ns = now_ns + int(limits.connect_timeout_s * _NS_PER_S)
         self._frame_by_ns: int | None = None
@@ -246,20 +245,10 @@ class ServerSession:
         return None
 
     def _subscribe(self, frame: Frame) -> Request:
-        request = read_subscribe(frame, self._spoken)
-        if request.id in self._subscriptions:
-            raise FrameError(f"subscription {request.id[:64]!r} exists already on this connection")
-        if len(self._subscriptions) >= self._limits.subscriptions:
-            raise FrameError(f"more than {self._limits.subscriptions} subscriptions", limit="subscriptions")
-        self._subscriptions.add(request.id)
-        return request
+        return read_subscribe(frame, self._spoken)
 
     def _unsubscribe(self, frame: Frame) -> Request:
-        request = read_unsubscribe(frame, self._spoken)
-        if request.id not in self._subscriptions:
-            raise FrameError(f"no subscription {request.id[:64]!r} on this connection")
-        self._subscriptions.remove(request.id)
-        return request
+        return read_unsubscribe(frame, self._spoken)
 
     def _begin(self, frame: Frame) -> None:
         self._transactions.begin(needed(frame, Header.TRANSACTION))

@@ -118,6 +118,15 @@ ESCAPES: Final[Mapping[Version, Mapping[str, str]]] = {
 """Octets of a header name or value that travel as two (STOMP 1.1 and 1.2, Value Encoding; 1.0 has none)."""
 
 
+NUMBER_DIGITS: Final = 18
+"""Digits of a number in a header: whatever it counts, it fits in 64 bits."""
+
+
+def read_number(text: str) -> int | None:
+    """A whole number in ASCII digits, or None."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS else None
+
+
 def negotiate(accept_version: str | None) -> Version | None:
     """The highest version that both sides speak, or None.
 
@@ -138,7 +147,6 @@ class Limits:
     """Command, headers and body together."""
     headers: int = 200
     header_line_bytes: int = 16 * 1024
-    subscriptions: int = 1000
     transactions: int = 100
     transaction_bytes: int = 64 * 1024 * 1024
     """Held in all open transactions of a connection together."""

@@ -13,14 +13,6 @@ def limited(**limits):
     return Pair(session=new_session(limits=Limits(**limits)))
 
 
-def test_the_limit_of_subscriptions_is_named():
-    pair = limited(subscriptions=2)
-    for number in range(3):
-        pair.say("SUBSCRIBE", {"id": str(number), "destination": "/topic/a"})
-    assert pair.error() == "more than 2 subscriptions (limit: subscriptions)"
-    assert len(pair.requests) == 2
-
-
 def test_the_limit_of_transactions_is_named():
     pair = limited(transactions=2)
     for number in range(3):

@@ -128,20 +128,6 @@ def test_an_expiry_that_is_no_number_is_refused():
     assert pair.error() == "expires is not a number: 'soon'"
 
 
-def test_a_subscription_id_is_unique_on_its_connection():
-    """STOMP 1.2, SUBSCRIBE id Header."""
-    pair = Pair()
-    for _ in range(2):
-        pair.say("SUBSCRIBE", {"id": "1", "destination": "/topic/a"})
-    assert pair.error() == "subscription '1' exists already on this connection"
-
-
-def test_only_what_is_subscribed_can_be_unsubscribed():
-    pair = Pair()
-    assert pair.say("UNSUBSCRIBE", {"id": "9"}) == []
-    assert pair.error() == "no subscription '9' on this connection"
-
-
 def test_1_0_has_no_nack():
     pair = Pair(V1_0)
     pair.say("NACK", {"message-id": "1"})
