@@ -271,7 +271,7 @@ def _source(
     """The messages, the usual time between two in seconds, and how many there are unless the user says otherwise."""
     rng = random.Random(what.seed)  # noqa: S311 - made values and names, no secrets
     encoder = Encoder(
-        enveloped=_enveloped(what, settings),
+        enveloped=_enveloped(what, template.topic, settings),
         producer_id=application.new_producer_id(rng),
         now=lambda: datetime.now(UTC),
     )
@@ -302,10 +302,10 @@ def _read(path: str, context: AppContext) -> bytes:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _enveloped(what: InputOptions, settings: Settings) -> bool:
+def _enveloped(what: InputOptions, topic: Topic, settings: Settings) -> bool:
     answers = (
         what.envelope,
-        settings.topic(what.topic).envelope if what.topic else None,
+        settings.topic(topic).envelope,
         settings.command_default("publish", "envelope"),
     )
     return next((answer for answer in answers if answer is not None), what.topic in application.ENVELOPED)

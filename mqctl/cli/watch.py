@@ -21,6 +21,7 @@ from mqctl.cli.receiving import Receiver
 from mqctl.cli.tail import EndOptions, SubscribeOptions, subscribed
 from mqctl.cli.target import connected_or_hosted, settings_for
 from mqctl.errors import UsageError
+from mqctl.model import Topic
 from mqctl.profiles import Settings
 from mqctl.views.base import View, ViewOptions
 from mqctl.views.layout import Pane, Status
@@ -71,7 +72,7 @@ def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOp
     settings = settings_for(context, flags)
     specs = what.specs(settings, "watch", end.count)
     look = look_for(context, ascii_only=how.ascii)
-    drawings = [drawing_for(name, how, settings, look) for name in what.topic]
+    drawings = [drawing_for(spec.topic, how, settings, look) for spec in specs]
     live = Inbox(limit=LIVE_INBOX, when_full=WhenFull.DROP_OLDEST, rest_s=LIVE_REST_S)
     inbox = live if context.can_draw else Inbox()
     with connected_or_hosted(context, settings, inbox) as connection:
@@ -95,13 +96,13 @@ def look_for(context: AppContext, *, ascii_only: bool) -> Look:
     return UNICODE if context.has_unicode and not ascii_only else ASCII
 
 
-def drawing_for(name: str, how: ViewFlags, settings: Settings, look: Look) -> Drawing:
+def drawing_for(topic: Topic, how: ViewFlags, settings: Settings, look: Look) -> Drawing:
     """The pane of a topic: as typed, as the profile says of the topic or of `watch`, as the name suggests.
 
     Raises:
         UsageError: No such view, or no such field is possible.
     """
-    said = settings.topic(name)
+    said = settings.topic(topic)
     preset = functools.partial(settings.command_default, "watch")
     labels = how.labels.split(",") if how.labels else said.labels or preset("labels") or ()
     field = how.field or preset("field")
@@ -112,13 +113,13 @@ def drawing_for(name: str, how: ViewFlags, settings: Settings, look: Look) -> Dr
         window_s=how.window,
         zone=datetime.now().astimezone().tzinfo or UTC,
     )
-    view = _view(name, how.view or said.view or preset("view"))
-    return Drawing(Pane(name, view(options)), application.field(field) if field else None)
+    view = _view(topic, how.view or said.view or preset("view"))
+    return Drawing(Pane(topics.text_of(topic), view(options)), application.field(field) if field else None)
 
 
-def _view(topic: str, name: str | None) -> type[View]:
+def _view(topic: Topic, name: str | None) -> type[View]:
     if name is None:
-        return VIEWS["table"] if topics.is_wildcard(topics.parse(topic)) else view_of(topic)
+        return VIEWS["table"] if topics.is_wildcard(topic) else view_of(topics.text_of(topic))
     if name not in VIEWS:
         near = difflib.get_close_matches(name, VIEWS, n=1)
         raise UsageError(f"no view {name!r}", hint=f"did you mean {near[0]}?" if near else f"views: {', '.join(VIEWS)}")

@@ -113,7 +113,8 @@ class Exchange:
         self.settle()
         dirty, self._dirty = self._dirty, []
         now_ns = monotonic_ns()
-        for port in dirty:
+        # Backwards: a publisher is marked before its subscribers are, and its receipt is to leave after their messages.
+        for port in reversed(dirty):
             try:
                 port.flush(now_ns)
             except Exception as error:  # noqa: BLE001 - one connection's trouble is not the others'

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from mqctl import topics
 from mqctl.durations import format_duration
 from mqctl.errors import ConfigError, SecretError
+from mqctl.model import Topic
 from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
 from mqctl.profiles.secrets import Reference, SecretKind
 from mqctl.target import Secret, Target, TlsOptions, Url
@@ -135,11 +136,11 @@ class Settings:
                     seen.add(key)
                     yield key, Value(value, _origin(profile))
 
-    def topic(self, name: str) -> TopicSettings:
-        """What `[topics.NAME]` says, the name itself before a pattern that it fits, a profile before its parent."""
+    def topic(self, topic: Topic) -> TopicSettings:
+        """What `[topics.NAME]` says: the name itself before a pattern that it fits, a profile before its parent."""
         found: dict[str, Any] = {}
         for profile in self.profiles:
-            for said in _about_topic(profile, name):
+            for said in _about_topic(profile, topic):
                 found = {**said, **found}
         return TopicSettings(**found)
 
@@ -327,10 +328,10 @@ def _presets_of(profile: Profile) -> Iterator[tuple[str, object]]:
                 yield f"{table}.{quoted(group)}.{key}", value
 
 
-def _about_topic(profile: Profile, name: str) -> Iterator[Mapping[str, object]]:
+def _about_topic(profile: Profile, topic: Topic) -> Iterator[Mapping[str, object]]:
+    name = topics.text_of(topic)
     if name in profile.topics:
         yield profile.topics[name]
-    levels = topics.parse(name).levels
     for pattern, said in profile.topics.items():
-        if pattern != name and levels and topics.matches(topics.parse(pattern).levels, levels):
+        if pattern != name and topic.levels and topics.matches(topics.parse(pattern).levels, topic.levels):
             yield said

@@ -258,3 +258,9 @@ def test_a_picture_that_cannot_be_written_is_an_error(mqctl, broker):
         code, _, err = mqctl("watch", "/queue/full", "--view", "rect", "--count", "1", stdout=full)
     assert code == ExitCode.WRONG
     assert err.endswith("mqctl: cannot write to standard output: no space left on the device\n")
+
+
+def test_a_native_name_reaches_the_broker_as_it_is(mqctl, broker):
+    code, _, err = mqctl("watch", "--native", "a.>", "--timeout", "5s")
+    assert code == ExitCode.REFUSED
+    assert "no destination 'a.>'" in err

@@ -12,6 +12,7 @@ from mqctl.profiles.resolve import Firmness, TopicSettings, Value, placeholder, 
 from mqctl.profiles.schema import SETTINGS, Profile, Trust
 from mqctl.profiles.secrets import Reference, SecretKind, parse_reference
 from mqctl.target import Endpoint, Secret, parse_url
+from mqctl.topics import parse
 
 WRITTEN = {
     "url": ("stomp://h1", "stomp://h2"),
@@ -202,7 +203,7 @@ class TestWhoGetsThePassword:
         """Defaults of commands and of topics stay when the URL replaces the profile's broker."""
         settings = resolved(flags={"url": "stomp://other"}, profiles=[self.kept], firmness=Firmness.DEFAULT)
         assert settings.command_default("tail", "ack") == "client"
-        assert settings.topic("t").view == "dots"
+        assert settings.topic(parse("t")).view == "dots"
 
     def test_other_flags_alone_keep_the_profile(self):
         """A flag or variable other than the URL changes just what it says."""
@@ -354,11 +355,12 @@ def test_command_defaults():
 def test_topics():
     """The name itself beats a pattern, a child its parent, and what neither says is None."""
     settings = resolved(profiles=HABITS)
-    assert settings.topic("a.b") == TopicSettings("rect", ("x",), True)
-    assert settings.topic("a.c") == TopicSettings("chart", ("x",))
-    assert settings.topic("b") == TopicSettings()
-    assert settings.topic("/queue/x") == TopicSettings("dots")
-    assert settings.topic("/topic/a.b") == TopicSettings()
+    assert settings.topic(parse("a.b")) == TopicSettings("rect", ("x",), True)
+    assert settings.topic(parse("a.c")) == TopicSettings("chart", ("x",))
+    assert settings.topic(parse("b")) == TopicSettings()
+    assert settings.topic(parse("/queue/x")) == TopicSettings("dots")
+    assert settings.topic(parse("/topic/a.b")) == TopicSettings()
+    assert settings.topic(parse("a.>", native=True)) == TopicSettings()
 
 
 def test_presets():
