@@ -128,6 +128,7 @@ class FrameReader:
         self._ack_header = Header.ACK if version is Version.V1_2 else Header.MESSAGE_ID
         self._dialect = dialect or PLAIN_NAMES
         self._redelivered = {**_REDELIVERED, None: READINGS[dialect].redelivered_absent}
+        self._echoed = READINGS[dialect].echoed
         self._unacknowledged = unacknowledged
         self._topics: dict[str, str] = {}
 
@@ -166,6 +167,8 @@ class FrameReader:
         redelivered = take(Header.REDELIVERED, None)
         take(Header.CONTENT_LENGTH, None)
         take(Header.RECEIPT, None)
+        for name in self._echoed:
+            take(name, None)
         return Delivery(
             self._topics.get(destination) or self._topic(destination),
             body,

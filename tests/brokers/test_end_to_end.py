@@ -125,6 +125,21 @@ def test_five_mebibytes(mqctl: Program, name: str, tmp_path: Path) -> None:
     assert books(again) == (1, 1, 0, 0)
 
 
+@pytest.mark.parametrize("prefix", ["", "/queue/"], ids=["topic", "queue"])
+def test_what_tail_wrote_is_published_again(plain: Program, name: str, prefix: str) -> None:
+    """From a topic or a queue into a queue: no header that the broker added leads the copy astray."""
+    with plain.running("tail", prefix + name, "--json", "--count", "2") as tail:
+        tail.await_line("subscribed")
+        assert_code(plain.run("publish", prefix + name, "a", "b", "--header", "mine=x"), ExitCode.OK)
+        tailed = tail.ended()
+    copy = f"/queue/{name}.copy"
+    copied = plain.run("publish", copy, "--jsonl", "--persistent", data=tailed.out.encode())
+    assert_code(copied, ExitCode.OK)
+    assert books(copied) == (2, 2, 0, 0)
+    again = plain.run("tail", copy, "--format", "%p %h{mine} %h{persistent}\\n", "--idle", "1s")
+    assert again.out.splitlines() == ["a x true", "b x true"], again.err
+
+
 def test_wrong_password(broker: Broker, tmp_path: Path) -> None:
     """Refused, and nothing is said to have been sent."""
     stranger = program_at(broker, broker.stomp_url, tmp_path, password="wrong")

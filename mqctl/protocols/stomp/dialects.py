@@ -77,8 +77,10 @@ class Reading:
     """`message` headers of an ERROR without receipt-id that mean: one of your frames was not carried out."""
     send_forbidden: frozenset[str] = frozenset()
     """Headers that SEND must not carry."""
+    echoed: frozenset[str] = frozenset()
+    """Headers of SEND that come back in MESSAGE, where they say nothing: passed on, they would misdirect the next SEND."""
     persistent_is_queue: bool = False
-    """Whether the header `persistent` also says how durable the queue is."""
+    """Whether `persistent:false` asks for a queue that is not durable, which vanishes with its messages."""
 
 
 READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
@@ -114,6 +116,7 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             # Without prefixes configured at its acceptor, `/topic/` is part of the address and so of its first level.
             wildcard_first=False,
             intent_send="destination-type",
+            echoed=frozenset({"destination-type"}),
             intent_subscribe="subscription-type",
         ),
         Dialect.RABBITMQ: Reading(
@@ -172,15 +175,15 @@ def dialect_of(server: str | None) -> Dialect | None:
 
 
 def send_headers(dialect: Dialect | None, message: Outgoing, destination: str, *, now_ms: int) -> dict[str, str]:
-    """The headers of SEND beyond the destination; the user's own win over the broker's names.
+    """The headers of SEND beyond the destination. What the message says itself wins over a header of that name.
 
-    `now_ms` counts from 1970. `persistent:false` is never sent: to RabbitMQ it would mean a queue that is not durable.
+    `now_ms` counts from 1970.
 
     Raises:
         UnsupportedError: The broker cannot carry this message.
     """
     reading = READINGS[dialect]
-    headers = _intent(reading.intent_send, destination)
+    headers = _intent(reading.intent_send, destination) | _user_headers(reading, message.headers)
     if message.persistent:
         headers["persistent"] = "true"
     if message.priority is not None:
@@ -189,19 +192,18 @@ def send_headers(dialect: Dialect | None, message: Outgoing, destination: str, *
         headers |= _expiry(reading, message.expires_ms, now_ms)
     if message.content_type is not None:
         headers["content-type"] = message.content_type
-    _refuse_user_headers(reading, message.headers)
-    return headers | dict(message.headers)
+    return headers
 
 
-def _refuse_user_headers(reading: Reading, headers: Mapping[str, str]) -> None:
+def _user_headers(reading: Reading, headers: Mapping[str, str]) -> dict[str, str]:
     for name in headers:
         if name in reading.send_forbidden:
             raise UnsupportedError(f"{reading.broker} accepts no {name} header on a published message")
-    if reading.persistent_is_queue and headers.get("persistent", "true") != "true":
-        raise UnsupportedError(
-            f"{reading.broker} reads persistent:{headers['persistent']} as a demand on the queue, not on the message",
-            hint="leave the header out: messages are not persistent unless you say --persistent",
-        )
+    taken = dict(headers)
+    if reading.persistent_is_queue and taken.get("persistent") != "true":
+        # A message without it is not persistent, which is all that was meant.
+        taken.pop("persistent", None)
+    return taken
 
 
 def _expiry(reading: Reading, expires_ms: int, now_ms: int) -> dict[str, str]:

@@ -284,6 +284,13 @@ class TestReceive:
             assert (delivery.topic, delivery.id, delivery.redelivered) == ("t", "m1", True)
             assert delivery.ack is not None
 
+    def test_which_kind_of_destination_was_meant_does_not_come_back_from_artemis(self):
+        """Copied from a topic to a queue, MULTICAST would make the message vanish."""
+        with FakeBroker({"server": ARTEMIS}) as broker, session(broker) as (connection, peer, recorder):
+            subscribe(connection)
+            peer.message(b"x", receipt="7", mine="1", **{"destination-type": "MULTICAST"})
+            assert recorder.deliveries(1)[0].headers == {"mine": "1"}
+
     @pytest.mark.parametrize(("server", "redelivered"), [(CLASSIC, False), (ARTEMIS, None), ("", None)])
     def test_what_no_mark_of_redelivery_means_depends_on_the_broker(self, server, redelivered):
         with FakeBroker({"server": server}) as broker, session(broker) as (connection, peer, recorder):

@@ -96,15 +96,28 @@ class TestSend:
     def test_priority_and_content_type_are_everybodys(self):
         assert sent(CLASSIC, priority=7, content_type="text/plain") == {"priority": "7", "content-type": "text/plain"}
 
-    def test_the_users_headers_win(self):
-        assert sent(CLASSIC, priority=7, headers={"priority": "9", "mine": "x"}) == {"priority": "9", "mine": "x"}
+    def test_what_the_message_says_wins_over_a_header_that_came_with_a_copy(self):
+        copied = {"priority": "4", "persistent": "false", "expires": "0", "mine": "x"}
+        assert sent(CLASSIC, priority=7, persistent=True, expires_ms=1, headers=copied) == {
+            "priority": "7",
+            "persistent": "true",
+            "expires": str(NOW_MS + 1),
+            "mine": "x",
+        }
 
-    @pytest.mark.parametrize("headers", [{"message-id": "x"}, {"persistent": "false"}])
-    def test_rabbitmq_is_spared_the_headers_that_harm_there(self, headers):
+    def test_a_header_wins_over_what_the_destination_suggests(self):
+        assert sent(ARTEMIS, headers={"destination-type": "ANYCAST"}) == {"destination-type": "ANYCAST"}
+
+    def test_rabbitmq_accepts_no_message_id(self):
         with pytest.raises(UnsupportedError, match="RabbitMQ"):
-            sent(RABBITMQ, headers=headers)
-        assert sent(CLASSIC, headers=headers) == headers
+            sent(RABBITMQ, headers={"message-id": "x"})
+        assert sent(CLASSIC, headers={"message-id": "x"}) == {"message-id": "x"}
+
+    def test_rabbitmq_is_never_told_that_a_message_is_not_persistent(self):
+        assert sent(RABBITMQ, headers={"persistent": "false"}) == {}
+        assert sent(RABBITMQ, headers={"persistent": "false"}, persistent=True) == {"persistent": "true"}
         assert sent(RABBITMQ, headers={"persistent": "true"}) == {"persistent": "true"}
+        assert sent(CLASSIC, headers={"persistent": "false"}) == {"persistent": "false"}
 
 
 class TestSubscribe:
