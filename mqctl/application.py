@@ -13,7 +13,7 @@ import random
 import re
 import string
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import NamedTuple
 
 from mqctl.errors import UsageError
@@ -237,4 +237,5 @@ def _when(text: object) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    # The first and the last day of the calendar cannot be told in every zone; the first is many programs' "never".
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)) if MINYEAR < at.year < MAXYEAR else None

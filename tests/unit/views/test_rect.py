@@ -111,3 +111,20 @@ def test_a_message_as_a_line_says_the_angle_and_who_sent_it():
 def test_any_size_is_filled(size):
     view, at_ns = view_after(b"-1e300", b"50")
     assert_exact(view.render(*size, at_ns), *size)
+
+
+@pytest.mark.parametrize("hours", [-12, 0, 14])
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59"])
+def test_a_date_that_a_zone_cannot_tell_is_left_out(date, hours):
+    """The first is what many programs write for a date that was never set."""
+    view = RectView(ViewOptions(zone=timezone(timedelta(hours=hours))))
+    view.observe("rect", decode(b'{"data":1,"date":"%s"}' % date.encode()), 0)
+    assert "--:--:--" in plain(view.render(80, 3, 0))
+
+
+@pytest.mark.parametrize("date", ["0002-01-01T00:00:00+23:59", "9998-12-31T23:59:59-23:59"])
+@pytest.mark.parametrize("hours", [-12, 14])
+def test_any_other_date_can_be_told(date, hours):
+    view = RectView(ViewOptions(zone=timezone(timedelta(hours=hours))))
+    view.observe("rect", decode(b'{"data":1,"date":"%s"}' % date.encode()), 0)
+    assert "--:--:--" not in plain(view.render(80, 3, 0))
