@@ -211,7 +211,11 @@ def test_anything_is_a_value_or_a_problem(payload):
 numbers = st.integers(-(10**12), 10**12) | st.floats(-1e300, 1e300)
 
 
-@given(numbers | st.lists(numbers), st.text(max_size=8), st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC)))
+@given(
+    numbers | st.lists(numbers),
+    st.text(max_size=8),
+    st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC)),
+)
 def test_what_is_wrapped_is_read_back(data, producer_id, at):
     sample = decode(wrap(data, producer_id, at))
     assert sample.value == (tuple(data) if isinstance(data, list) else data)
