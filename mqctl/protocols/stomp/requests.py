@@ -17,8 +17,6 @@ class Connect:
 
     version: Version
     client_id: str | None
-    login: str | None
-    host: str | None
 
 
 @dataclass(slots=True)

@@ -207,12 +207,10 @@ class ServerSession:
         ours, theirs = self._heart_beat_ms, (0, 0)
         if version is not Version.V1_0:  # heart-beats came with 1.1
             theirs = read_heart_beat(headers.get(Header.HEART_BEAT))
-        login = headers.get(Header.LOGIN)
-        if not self._authenticate(login, headers.get(Header.PASSCODE)):
+        if not self._authenticate(headers.get(Header.LOGIN), headers.get(Header.PASSCODE)):
             raise FrameError("wrong user or password")
         self._pulse.send_every_ms, self._pulse.expect_every_ms = agree(ours, theirs)
-        client_id = headers.get(Header.CLIENT_ID)
-        return Connect(version=version, client_id=client_id, login=login, host=headers.get(Header.HOST))
+        return Connect(version=version, client_id=headers.get(Header.CLIENT_ID))
 
     def _conclude(self, request: Connect | Disconnect) -> None:
         """Do what follows a request that was not refused."""
