@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from mqctl.errors import ConfigError, TlsError
 from mqctl.target import Endpoint, TlsOptions
@@ -28,27 +29,27 @@ def context(options: TlsOptions) -> ssl.SSLContext:
     elif options.ca_file is None:
         made.load_default_certs()
     else:
-        _read("CA file", options.ca_file, lambda file: made.load_verify_locations(cafile=file))
+        with _reading(f"CA file {options.ca_file}", "it must be PEM"):
+            made.load_verify_locations(cafile=options.ca_file)
     if options.cert_file is not None:
+        # Without a password of ours, OpenSSL would ask for one on the terminal.
         password = options.key_password.reveal() if options.key_password else ""
-        _read(
-            "client certificate",
-            options.cert_file,
-            # Without a password of ours, OpenSSL would ask for one on the terminal.
-            lambda file: made.load_cert_chain(file, options.key_file, password),
-        )
+        files = " or its key ".join(filter(None, (options.cert_file, options.key_file)))
+        with _reading(
+            f"client certificate {files}", "both must be PEM and belong together; an encrypted key needs --key-password"
+        ):
+            made.load_cert_chain(options.cert_file, options.key_file, password)
     return made
 
 
-def _read(what: str, file: str, load: Callable[[str], None]) -> None:
+@contextlib.contextmanager
+def _reading(what: str, hint: str) -> Iterator[None]:
     try:
-        load(file)
+        yield
     except ssl.SSLError as error:
-        raise ConfigError(
-            f"the {what} {file} cannot be used: {_words(error)}", hint="it must be PEM, and fit its key and password"
-        ) from error
+        raise ConfigError(f"the {what} cannot be used: {_words(error)}", hint=hint) from error
     except OSError as error:
-        raise ConfigError(f"cannot read the {what} {file}, or its key: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read the {what}: {error.strerror or error}") from error
 
 
 def handshake_error(peer: Endpoint, error: Exception) -> TlsError:
@@ -57,7 +58,7 @@ def handshake_error(peer: Endpoint, error: Exception) -> TlsError:
         case ssl.SSLCertVerificationError():
             return TlsError(
                 f"the certificate of {peer} is not trusted: {error.verify_message}",
-                hint="name the CA with --ca-file, or connect by the name that the certificate carries",
+                hint="name the CA with --ca, or connect by the name that the certificate carries",
             )
         case ssl.SSLError() if error.reason in _PEER_IS_PLAIN:
             return TlsError(f"{peer} does not speak TLS", hint="for a plain port use the scheme without +ssl")

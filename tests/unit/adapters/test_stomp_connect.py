@@ -97,6 +97,12 @@ class TestRefusal:
         with FakeBroker(greeting=b"ERROR\nmessage:User name [u] is invalid.\n\n" + trace + b"\0") as broker:
             assert str(failure(broker)).endswith("refused the connection: User name [u] is invalid.")
 
+    def test_what_artemis_escapes_too_early_is_read_and_said_once(self):
+        words = b"Security Error occurred: User name [u] is invalid"
+        escaped = words.replace(b":", b"\\c")
+        with FakeBroker(greeting=b"ERROR\nmessage:" + escaped + b"\n\n" + words + b"\0") as broker:
+            assert str(failure(broker)).endswith("refused the connection: " + words.decode())
+
     def test_a_backslash_in_the_password_is_explained(self):
         with FakeBroker(greeting=b"ERROR\nmessage:no\n\n\0") as broker:
             assert "backslash" in (failure(broker, user="u", password=Secret("a\\cb")).hint or "")
