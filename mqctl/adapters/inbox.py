@@ -19,7 +19,11 @@ BLOCK_LIMIT_S = 2.0
 
 
 class WhenFull(enum.Enum):
-    """What happens to messages that find the inbox full. Other events always find room."""
+    """What happens to messages that find the inbox full.
+
+    Other events always find room, and so do messages that await their acknowledgement: the prefetch bounds those, and
+    one that is dropped would hold up its queue, or be acknowledged with a later one.
+    """
 
     BLOCK = "block"
     """The transport's thread waits, so that the peer feels it; past the limit the new messages are dropped."""
@@ -114,15 +118,15 @@ class Inbox:
             if self._wait_for_room(deadline):
                 self._events.extend(batch)
             else:
-                self._keep_what_is_no_message(batch)
+                self._keep_what_must_stay(batch)
 
     def _wait_for_room(self, deadline: float) -> bool:
         return self._emptied.wait_for(
             lambda: len(self._events) < self._limit, timeout=max(0.0, deadline - time.monotonic())
         )
 
-    def _keep_what_is_no_message(self, batch: Sequence[ConnectionEvent]) -> None:
-        kept = [event for event in batch if not isinstance(event, Delivery)]
+    def _keep_what_must_stay(self, batch: Sequence[ConnectionEvent]) -> None:
+        kept = [event for event in batch if not _may_be_dropped(event)]
         self._events.extend(kept)
         self._count_dropped(len(batch) - len(kept))
 
@@ -132,7 +136,7 @@ class Inbox:
         kept: list[ConnectionEvent] = []
         while surplus > 0 and self._events:
             event = self._events.popleft()
-            if isinstance(event, Delivery):
+            if _may_be_dropped(event):
                 surplus -= 1
                 self._count_dropped(1)
             else:
@@ -142,3 +146,7 @@ class Inbox:
     def _count_dropped(self, count: int) -> None:
         self._dropped += count
         self._dropped_total += count
+
+
+def _may_be_dropped(event: ConnectionEvent) -> bool:
+    return isinstance(event, Delivery) and event.ack is None

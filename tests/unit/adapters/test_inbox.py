@@ -8,7 +8,7 @@ import time
 import pytest
 
 from mqctl.adapters.inbox import Inbox, WhenFull
-from mqctl.model import Delivery, Disconnected, Fault, Overflowed, SubscriptionId
+from mqctl.model import AckToken, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
 
 PATIENCE_S = 5.0
 
@@ -81,6 +81,16 @@ class TestBlock:
         assert len(inbox.take(0)) == 2
         assert inbox.take(0) == []
         assert inbox.dropped == 1
+
+
+@pytest.mark.parametrize("when_full", WhenFull)
+def test_what_awaits_its_acknowledgement_is_never_dropped(when_full):
+    inbox = Inbox(limit=2, when_full=when_full, block_s=0)
+    waiting = messages(1, 2, 3, 4)
+    for number, message in enumerate(waiting):
+        message.ack = AckToken(message.subscription, number)
+    inbox.put_batch([*messages(0), *waiting])
+    assert payloads(inbox.take(0))[-4:] == [b"1", b"2", b"3", b"4"]
 
 
 class TestDropOldest:
