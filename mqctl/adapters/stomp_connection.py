@@ -81,7 +81,7 @@ class StompConnection:
         self._durables: dict[SubscriptionId, str] = {}
         self._subscription_numbers = count(1)
         self._unasked = False
-        """Whether a frame went out whose fate nobody asked for; a complaint may be about that one."""
+        """Whether a frame went out whose fate nobody asks for; a complaint may be about that one."""
         self._closing = threading.Lock()
         self._close_begun = False
         self._closed = threading.Event()
@@ -94,7 +94,10 @@ class StompConnection:
 
     def on_frames(self, frames: list[Frame], now_ns: int) -> None:
         """Frames came; called from the reading thread."""
+        before = self._frames.complaint
         events, verdicts = self._frames.read(frames, now_ns, self._receipts)
+        if self._frames.complaint is not before:
+            self._blame_the_only_one()
         if verdicts:
             self._receipts.settle(verdicts)
         if events:
@@ -108,10 +111,14 @@ class StompConnection:
             reason = "closed"
         elif complaint is not None:
             reason = f"{reason} after complaining: {complaint.text}"
-        if complaint is not None and complaint.code in self._reading.definite_errors and not self._unasked:
-            self._receipts.reject_only(complaint.text)
         self._receipts.lose(reason)
         self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
+
+    def _blame_the_only_one(self) -> None:
+        """An ERROR that names no request but says that one failed is about the one that is open, if no other can be."""
+        complaint = self._frames.complaint
+        if complaint is not None and complaint.code in self._reading.definite_errors and not self._unasked:
+            self._receipts.reject_only(complaint.text)
 
     def _emit(self, events: list[ConnectionEvent]) -> None:
         if self._muted:
@@ -236,10 +243,11 @@ class StompConnection:
 
     def _ask(self, what: str, send: Callable[[dict[str, str]], None], timeout_s: float) -> None:
         """Send a frame that asks for a receipt, and wait for it."""
+        deadline = time.monotonic() + timeout_s
         before = self._frames.complaint
         pending = self._receipts.open()
         try:
-            with self._transport.until(time.monotonic() + timeout_s):
+            with self._transport.until(deadline):
                 send({Header.RECEIPT: pending.receipt})
         except TimeoutError:
             self._transport.kill("the broker stopped reading")
@@ -248,7 +256,7 @@ class StompConnection:
         except UsageError:
             self._receipts.forget(pending)
             raise
-        outcome = pending.outcome(timeout_s)
+        outcome = pending.outcome(deadline - time.monotonic())
         complaint = None if self._frames.complaint is before else self._frames.complaint
         match outcome:
             case Confirmed() if complaint is None or not self._reading.receipt_despite_error:
@@ -261,6 +269,7 @@ class StompConnection:
                 raise RefusedError(f"the broker refused to {what}: {complaint.text}")
             case Unknown(_, UnknownCause.TIMEOUT):
                 self._receipts.forget(pending)
+                self._unasked = True
                 raise OperationTimeout(f"the broker did not confirm within {timeout_s:g} s: {what}")
             case Unknown(reason, UnknownCause.LOST):
                 raise ConnectionLost(f"the connection was lost before the broker confirmed: {what} ({reason})")

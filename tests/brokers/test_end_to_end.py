@@ -170,6 +170,15 @@ def test_unauthorised_destination(broker: Broker, tmp_path: Path, topic: str) ->
     assert who.limited_user in tailed.err
 
 
+@pytest.mark.broker("rabbitmq")
+def test_destination_that_makes_no_sense(plain: Program) -> None:
+    """RabbitMQ neither names the frame nor hangs up; it is refused in its words all the same, and at once."""
+    for command in (("publish", "/nope/x", "1", "--timeout", "9s"), ("tail", "/nope/x", "--timeout", "9s")):
+        ended = plain.run(*command)
+        assert_code(ended, ExitCode.REFUSED)
+        assert "'/nope/x' is not a valid destination" in ended.err
+
+
 def test_plain_client_on_the_tls_port(broker: Broker, tmp_path: Path) -> None:
     """Cannot connect, and the hint names TLS."""
     url = broker.stomps_url.replace("stomp+ssl", "stomp")

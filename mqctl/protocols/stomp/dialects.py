@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import assert_never
 
-from mqctl.errors import UnsupportedError
+from mqctl.errors import UnsupportedError, UsageError
 from mqctl.model import AckMode, Dialect, Outgoing, Topic
 from mqctl.topics import ONE_LEVEL, STOMP_QUEUE_PREFIX, STOMP_TOPIC_PREFIX, SUBTREE, is_wildcard
 
@@ -52,7 +52,8 @@ class Reading:
     nack: str
     prefetch: Prefetch = Prefetch.NONE
     prefetch_header: str = ""
-    unlimited: Mapping[str, str] = field(default_factory=dict)
+    usual_prefetch: Mapping[str, str] = field(default_factory=dict)
+    """Headers of a subscription that acknowledges and names no prefetch."""
     expiry: Expiry = Expiry.NONE
     expiry_header: str = ""
     durable: Durable = Durable.NONE
@@ -78,7 +79,7 @@ class Reading:
     send_forbidden: frozenset[str] = frozenset()
     """Headers that SEND must not carry."""
     echoed: frozenset[str] = frozenset()
-    """Headers of SEND that come back in MESSAGE, where they say nothing: passed on, they would misdirect the next SEND."""
+    """Headers of SEND that come back in MESSAGE; sent on with a copy, they would lead it astray."""
     persistent_is_queue: bool = False
     """Whether `persistent:false` asks for a queue that is not durable, which vanishes with its messages."""
 
@@ -124,8 +125,9 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             nack="puts the message back into the queue; with the header requeue:false it is dead-lettered or dropped",
             prefetch=Prefetch.MESSAGES,
             prefetch_header="prefetch-count",
-            # A limit of one subscription is inherited by the connection's later ones unless they say otherwise.
-            unlimited={"prefetch-count": "0"},
+            # Without a limit the whole queue comes at once, however slowly it is taken; and a limit of one subscription
+            # is inherited by the connection's later ones unless they say otherwise.
+            usual_prefetch={"prefetch-count": "1000"},
             expiry=Expiry.RELATIVE_MS,
             expiry_header="expiration",
             durable=Durable.SUBSCRIPTION_ID,
@@ -136,7 +138,12 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             send_forbidden=frozenset({"message-id"}),
             persistent_is_queue=True,
             receipt_despite_error=True,
-            definite_errors=frozenset({"access_refused", "not_found", "precondition_failed", "resource_locked"}),
+            definite_errors=frozenset(
+                {
+                    *("access_refused", "not_found", "precondition_failed", "resource_locked"),
+                    *("Unknown destination", "Invalid destination"),
+                }
+            ),
         ),
         Dialect.HUB: Reading(
             broker="the hub",
@@ -243,6 +250,7 @@ def subscribe_headers(dialect: Dialect | None, wish: Wish) -> dict[str, str]:
 
     Raises:
         UnsupportedError: The broker cannot do it.
+        UsageError: Nobody could, or a client id is missing.
     """
     reading = READINGS[dialect]
     _refuse_wildcards(reading, wish.topic)
@@ -271,9 +279,9 @@ def _refuse_wildcards(reading: Reading, topic: Topic) -> None:
 
 def _prefetch(reading: Reading, wish: Wish) -> dict[str, str]:
     if wish.prefetch is None:
-        return {} if wish.ack_mode is AckMode.AUTO else dict(reading.unlimited)
+        return {} if wish.ack_mode is AckMode.AUTO else dict(reading.usual_prefetch)
     if wish.prefetch < 1:
-        raise UnsupportedError("a prefetch is at least 1")
+        raise UsageError("a prefetch is at least 1")
     match reading.prefetch:
         case Prefetch.MESSAGES:
             return {reading.prefetch_header: str(wish.prefetch)}
@@ -290,9 +298,9 @@ def _refuse_durable(reading: Reading, wish: Wish) -> None:
     if reading.durable is Durable.NONE:
         raise UnsupportedError(f"no way is known to subscribe durably at {reading.broker}", hint=_SAY_DIALECT)
     if wish.destination.startswith(STOMP_QUEUE_PREFIX):
-        raise UnsupportedError("a durable subscription is one to a topic; a queue keeps its messages anyway")
+        raise UsageError("a durable subscription is one to a topic; a queue keeps its messages anyway")
     if reading.durable is Durable.CLIENT_AND_NAME and wish.client_id is None:
-        raise UnsupportedError(
+        raise UsageError(
             f"a durable subscription at {reading.broker} needs a client id", hint="give one with --client-id"
         )
 

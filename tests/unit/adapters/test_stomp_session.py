@@ -134,6 +134,19 @@ class TestPublish:
             peer.sock.shutdown(socket.SHUT_RDWR)
             assert isinstance(pending.outcome(PATIENCE_S), kind)
 
+    def test_what_was_refused_without_its_name_is_known_at_once_while_the_connection_stands(self):
+        """RabbitMQ does not hang up over a destination that it cannot parse."""
+        with FakeBroker({"server": RABBITMQ}) as broker, session(broker) as (connection, peer, _):
+            pending = connection.submit(outgoing())
+            receipt = peer.next("SEND").headers["receipt"]
+            peer.send("ERROR", {"message": "Unknown destination"}, b"'/nope/a' is not a valid destination")
+            outcome = pending.outcome(PATIENCE_S)
+            assert isinstance(outcome, Rejected)
+            assert "/nope/a" in outcome.reason
+            peer.send("RECEIPT", {"receipt-id": receipt})
+            connection.close(timeout_s=0.2)
+            assert pending.outcome(0) == outcome
+
     def test_a_receipt_that_nobody_asked_for_is_ignored(self):
         with FakeBroker() as broker, session(broker) as (connection, peer, recorder):
             subscribe(connection)
