@@ -9,7 +9,8 @@ The laws, each a test of the contract suite:
 * A timeout or a lost connection makes a pending publish `Unknown`: never failed, never sent.
 * `subscribe` returns when the broker confirmed it.
 * Acknowledging a foreign or a used token raises `UsageError` and touches nothing.
-* What a transport or broker cannot do raises `UnsupportedError` before a byte is sent.
+* What a transport or broker cannot do raises `UnsupportedError` before a byte is sent; what nobody could, `UsageError`.
+* Once the connection is lost or closed, `submit` gives `Unknown` and what else needs the broker raises `ConnectionLost`.
 * `close` may be called any number of times.
 """
 
@@ -93,7 +94,8 @@ class Connection(Protocol):
 
         Raises:
             UnsupportedError: The broker cannot carry this message; nothing was sent.
-            TopicError: The topic cannot be expressed in the protocol, or is a wildcard.
+            UsageError: No broker could: a header or a text that the protocol cannot carry, a topic (TopicError) that it
+                cannot express or that is a wildcard; nothing was sent.
         """
         ...
 
@@ -101,7 +103,8 @@ class Connection(Protocol):
         """Subscribe, and return when the broker confirmed it.
 
         Raises:
-            UnsupportedError: The transport cannot do what `spec` asks.
+            UnsupportedError: The transport or this broker cannot do what `spec` asks; nothing was sent.
+            UsageError: Nobody could, or a client id is missing; nothing was sent.
             RefusedError: The broker said no.
             OperationTimeout: It did not answer in time.
             ConnectionLost: It went away first.
@@ -112,7 +115,7 @@ class Connection(Protocol):
         """End a subscription; with `forget`, a durable one is deleted at the broker and not only left.
 
         Raises:
-            UsageError: No such subscription.
+            UsageError: No such subscription, or one to forget that is not durable.
             RefusedError: The broker said no.
             OperationTimeout: It did not answer in time.
             ConnectionLost: It went away first.
@@ -124,6 +127,7 @@ class Connection(Protocol):
 
         Raises:
             UsageError: The token is of another connection or was used before.
+            ConnectionLost: The connection is gone, and the broker will deliver the message again.
         """
         ...
 
@@ -133,6 +137,7 @@ class Connection(Protocol):
         Raises:
             UsageError: The token is of another connection or was used before.
             UnsupportedError: The protocol has no negative acknowledgement.
+            ConnectionLost: The connection is gone, and the broker will deliver the message again.
         """
         ...
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from mqctl.adapters.base import SubscribeSpec
-from mqctl.errors import UsageError
+from mqctl.errors import ConnectionLost, UsageError
 from mqctl.model import AckMode, AckToken, Delivery, Topic
 from mqctl.testing.subject import Subject
 
@@ -42,6 +42,15 @@ class AcknowledgeLaws:
             with pytest.raises(UsageError):
                 use(tokens[0])
         connection.ack(tokens[1])
+
+    def test_after_close_an_acknowledgement_raises_and_the_message_comes_again(self, subject: Subject) -> None:
+        queue = subject.a_queue()
+        tokens = self._three_of(subject, queue, AckMode.INDIVIDUAL)
+        connection = subject.latest()
+        connection.close()
+        with pytest.raises(ConnectionLost):
+            connection.ack(tokens[0])
+        self._what_comes_again(subject, queue, [b"1", b"2", b"3"])
 
     def test_in_client_mode_the_covered_tokens_are_used_too(self, subject: Subject) -> None:
         tokens = self._three_of(subject, subject.a_queue(), AckMode.CLIENT)
