@@ -170,7 +170,7 @@ def _with_active(store: Store, active: Found | None) -> Iterator[Found]:
 def _summary(store: Store, found: Found) -> tuple[str, str]:
     """A profile's URL and description, or what is wrong with it."""
     try:
-        settings = store.settings(found, {}, firmness=Firmness.FLAG, environ={}, warn=print)
+        settings = store.settings(found, firmness=Firmness.FLAG, warn=print)
     except ConfigError as error:
         return f"wrong: {error}", ""
     return show(settings.get("url")), settings.profile.description or ""
@@ -216,7 +216,7 @@ def _greeting(context: AppContext, store: Store, found: Found, firmness: Firmnes
     """Connect, and tell who answers."""
     from mqctl.adapters.registry import adapter_for
 
-    target = store.settings(found, {}, firmness=firmness, environ={}, warn=context.report).target()
+    target = store.settings(found, firmness=firmness, warn=context.report).target()
     with adapter_for(target.scheme).connect(target, sink=lambda _: None) as connection:
         greeting = connection.greeting
     return f"ok, {greeting.server or 'a server that does not say its name'} at {greeting.peer}"

@@ -28,7 +28,7 @@ def check(store: Store, found: Found, *, schemes: Collection[str], views: Collec
         _, problems = parse_profile(read_document(found.path), name=found.name, path=str(found.path))
         if problems:
             return Report(tuple(problems))
-        settings = store.settings(found, {}, firmness=Firmness.FLAG, environ={}, warn=print)
+        settings = store.settings(found, firmness=Firmness.FLAG, warn=print)
     except ConfigError as error:
         return Report((str(error),))
     url = settings.get("url")

@@ -148,18 +148,26 @@ class Store:
         """Choose a profile, read it and merge; see `load_settings`."""
         choice = self.choice(flags.get("profile"))
         try:
-            found = self.find(choice.profile, firmness=choice.firmness)
-            return self.settings(found, flags, firmness=choice.firmness, environ=self.environ, warn=warn)
+            chain = self.chain(self.find(choice.profile, firmness=choice.firmness), firmness=choice.firmness)
         except ConfigError as error:
             if choice.firmness is Firmness.USED and error.hint is None:
                 error.hint = "choose another profile: mqctl profile use NAME"
             raise
+        return self._merged(chain, flags, firmness=choice.firmness, environ=self.environ, warn=warn)
 
-    def settings(
-        self, found: Found, flags: Mapping[str, Any], *, firmness: Firmness, environ: Mapping[str, str], warn: Warn
+    def settings(self, found: Found, *, firmness: Firmness, warn: Warn) -> Settings:
+        """A profile by itself, without flags and `MQCTL_*` variables; its references see all variables."""
+        return self._merged(self.chain(found, firmness=firmness), {}, firmness=firmness, environ={}, warn=warn)
+
+    def _merged(
+        self,
+        chain: tuple[Profile, ...],
+        flags: Mapping[str, Any],
+        *,
+        firmness: Firmness,
+        environ: Mapping[str, str],
+        warn: Warn,
     ) -> Settings:
-        """Merge a profile with flags and the `MQCTL_*` variables of `environ`; references see all variables."""
-
         def read_secret(reference: secrets.Reference, base: str, what: str) -> Secret:
             led_to = secrets.follow(reference, environ=self.environ, base=base, what=what)
             if led_to.warning:
@@ -169,7 +177,7 @@ class Store:
         return resolve(
             flags=flags,
             environ=environ,
-            profiles=self.chain(found, firmness=firmness),
+            profiles=chain,
             firmness=firmness,
             read_secret=read_secret,
             cwd=str(self.cwd),

@@ -134,6 +134,14 @@ class TestChoice:
             world.load(profile="/gone/mine.toml")
         assert refused.value.hint is None
 
+    def test_a_wrong_option_is_not_blamed_on_the_profile_in_use(self, world):
+        """Another profile would not help."""
+        world.put("user", "mine")
+        world.store.used_file.write_text("mine")
+        with pytest.raises(ConfigError, match="--password") as refused:
+            world.load(password="hunter2")
+        assert refused.value.hint is None
+
     def test_working_directory_does_not_redirect_use(self, world):
         """`profile use` named a profile once; a file of that name in some working directory is not it."""
         world.put("user", "mine", 'url = "stomp://mine"')
