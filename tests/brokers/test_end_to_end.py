@@ -13,6 +13,7 @@ import pytest
 
 from mqctl.cli.publishing import WINDOW
 from mqctl.errors import ExitCode
+from tests.brokers.fleet import Fleet
 from tests.brokers.process import Broker
 from tests.brokers.program import Ended, Program, Run, program_at
 from tests.brokers.test_facts import FIRST, held, intent, settle
@@ -171,8 +172,10 @@ def test_unauthorised_destination(broker: Broker, tmp_path: Path, topic: str) ->
 
 
 @pytest.mark.broker("rabbitmq")
-def test_destination_that_makes_no_sense(plain: Program) -> None:
+def test_destination_that_makes_no_sense(fleet: Fleet, tmp_path: Path) -> None:
     """RabbitMQ neither names the frame nor hangs up; it is refused in its words all the same, and at once."""
+    rabbitmq = fleet.get("rabbitmq")
+    plain = program_at(rabbitmq, rabbitmq.stomp_url, tmp_path)
     for command in (("publish", "/nope/x", "1", "--timeout", "9s"), ("tail", "/nope/x", "--timeout", "9s")):
         ended = plain.run(*command)
         assert_code(ended, ExitCode.REFUSED)
