@@ -10,7 +10,8 @@ The laws, each a test of the contract suite:
 * `subscribe` returns when the broker confirmed it.
 * Acknowledging a foreign or a used token raises `UsageError` and touches nothing.
 * What a transport or broker cannot do raises `UnsupportedError` before a byte is sent; what nobody could, `UsageError`.
-* Once the connection is lost or closed, `submit` gives `Unknown` and what else needs the broker raises `ConnectionLost`.
+* Once the connection is lost or closed, `submit` gives `Unknown`, and what else needs the broker raises
+  `ConnectionLost`.
 * `close` may be called any number of times.
 """
 

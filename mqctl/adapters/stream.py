@@ -94,7 +94,7 @@ class _PlainStream:
         raise TimeoutError("nothing to read")
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
-        with _held(self._sending, deadline), _whole(self._socket):
+        with _writing(self._sending, self._socket, deadline):
             _send_all(self._socket, data, deadline)
 
     def poke(self, data: bytes) -> bool:
@@ -182,7 +182,7 @@ class _TlsStream:
         return b"".join(parts)
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
-        with _held(self._sending, deadline), _whole(self._socket):
+        with _writing(self._sending, self._socket, deadline):
             self._encrypt_and_send(data, deadline)
 
     def _encrypt_and_send(self, data: bytes, deadline: float | None) -> None:
@@ -293,16 +293,6 @@ def _resolved(endpoint: Endpoint, deadline: float) -> _Addresses:
     return answer
 
 
-@contextlib.contextmanager
-def _held(lock: threading.Lock, deadline: float | None) -> Iterator[None]:
-    if not lock.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
-        raise TimeoutError("another write is stuck")
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _poke(sending: threading.Lock, sock: socket.socket, write: Callable[[], None]) -> bool:
     """Run `write`, of a few bytes, if nobody else is writing and the kernel has room."""
     if not sending.acquire(blocking=False):
@@ -321,17 +311,21 @@ def _poke(sending: threading.Lock, sock: socket.socket, write: Callable[[], None
 
 
 @contextlib.contextmanager
-def _whole(sock: socket.socket) -> Iterator[None]:
-    """Break the connection where a write ends half-way, be it by Ctrl-C.
+def _writing(sending: threading.Lock, sock: socket.socket, deadline: float | None) -> Iterator[None]:
+    """Let one write through at a time, and break the connection where one ends half-way, be it by Ctrl-C.
 
     The frame that follows would become a part of the one cut short, and the broker would deliver both as one message.
     """
+    if not sending.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+        raise TimeoutError("another write is stuck")
     try:
         yield
     except BaseException:
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_RDWR)
         raise
+    finally:
+        sending.release()
 
 
 def _send_all(sock: socket.socket, data: bytes, deadline: float | None) -> None:
