@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -81,6 +82,24 @@ class SubscribeOptions:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TailOptions(SubscribeOptions):
+    """The same, and the end of a durable subscription."""
+
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete the --durable subscription and what it kept; print nothing.")
+    ] = False
+
+    def check(self) -> None:
+        """Refuse to forget what has no name.
+
+        Raises:
+            UsageError: There is no `--durable`.
+        """
+        if self.forget and self.durable is None:
+            raise UsageError("--forget needs --durable: only a durable subscription is remembered")
+
+
 def _usual_ack(topic: Topic) -> AckMode:
     """A queue's message is gone once acknowledged, so it must have been written out first; a topic's is a copy."""
     is_queue = topic.native is not None and topic.native.startswith(topics.STOMP_QUEUE_PREFIX)
@@ -153,7 +172,7 @@ app = command_app()
 
 @app.command(cls=Command)
 @with_groups
-def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end: EndOptions, flags: Flags) -> None:
+def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndOptions, flags: Flags) -> None:
     r"""Print the messages of topics as they arrive, until Ctrl-C.
 
     Examples:
@@ -163,6 +182,7 @@ def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end:
         mqctl tail /queue/orders --ack individual
     """
     context: AppContext = ctx.obj
+    what.check()
     settings = settings_for(context, flags)
     specs = what.specs(settings, "tail", end.count)
     many = len(specs) > 1 or topics.is_wildcard(specs[0].topic)
@@ -170,6 +190,9 @@ def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end:
     inbox = Inbox()
     with connected_or_hosted(context, settings, inbox) as connection:
         modes = subscribed(context, connection, specs)
+        if what.forget:
+            _forget(context, connection, modes)
+            return
         receiver = Receiver(
             connection=connection,
             inbox=inbox,
@@ -179,6 +202,12 @@ def tail(ctx: typer.Context, what: SubscribeOptions, output: OutputOptions, end:
             complain=context.report,
         )
         receive_all(context, receiver)
+
+
+def _forget(context: AppContext, connection: Connection, subscriptions: Iterable[SubscriptionId]) -> None:
+    for subscription in subscriptions:
+        connection.unsubscribe(subscription, timeout_s=SUBSCRIBE_TIMEOUT_S, forget=True)
+    context.say("forgot the durable subscription")
 
 
 def receive_all(context: AppContext, receiver: Receiver) -> None:

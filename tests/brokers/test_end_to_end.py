@@ -88,6 +88,20 @@ def test_tail_of_a_queue_takes_no_more_than_it_prints(plain: Program, name: str)
     assert plain.run("tail", f"/queue/{name}", "--idle", "1s").out.split() == ["c"]
 
 
+def test_durable_subscription_is_kept_until_it_is_forgotten(plain: Program, name: str) -> None:
+    """What is published meanwhile waits; after `--forget` nothing does."""
+    durable = ("tail", name, "--durable", f"d-{name}", "--client-id", f"c-{name}")
+    assert_code(plain.run(*durable, "--idle", "1ms"), ExitCode.OK)
+    assert_code(plain.run("publish", name, "kept"), ExitCode.OK)
+    assert plain.run(*durable, "--count", "1", "--timeout", "9s").out == "kept\n"
+    forgotten = plain.run(*durable, "--forget")
+    assert_code(forgotten, ExitCode.OK)
+    assert "forgot" in forgotten.err
+    assert_code(plain.run("publish", name, "gone"), ExitCode.OK)
+    assert plain.run(*durable, "--idle", "1s").out == ""
+    assert_code(plain.run(*durable, "--forget"), ExitCode.OK)
+
+
 def test_wildcards(plain: Program, name: str) -> None:
     """A subtree is tailed in mqctl's own notation at every broker."""
     with plain.running("tail", f"{name}.**", "--format", "%t=%p\\n", "--count", "2") as tail:

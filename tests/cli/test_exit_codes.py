@@ -61,7 +61,7 @@ def test_1_a_full_disk_takes_no_output(mqctl, args):
         (("publish", "a/b.c", "1"), "STOMP separates levels by dots, so the level 'b.c'"),
         (("tail",), "Missing argument 'TOPIC...'.\n  hint: mqctl tail --help"),
         (("tail", "x", "-n", "two"), "Invalid value for '-n' / '--count': 'two' is no whole number"),
-        (("tail", "x", "--fromat", "y"), "No such option: --fromat (Possible options: --format"),
+        (("tail", "x", "--fromat", "y"), "No such option: --fromat (Possible options: --forget, --format"),
         (("tail", "a.#"), "'#' is no wildcard of mqctl"),
         (("watch", "x", "--view", "chrt"), "no view 'chrt'\n  hint: did you mean chart?"),
         (("tial", "x"), "No such command 'tial'. Did you mean 'tail'?"),

@@ -88,6 +88,7 @@ def test_in_a_pipe_every_byte_is_as_it_came(mqctl, broker, options, out):
         (["--ack", "never"], "--ack takes auto, client, individual, not 'never'"),
         (["x"], "a topic is named twice"),
         (["y", "--durable", "d"], "--durable names one subscription, so it takes one topic"),
+        (["--forget"], "--forget needs --durable"),
     ],
     ids=str,
 )
@@ -174,7 +175,7 @@ def test_a_durable_subscription_gets_what_came_while_nobody_was_there(mqctl, bro
     put(broker, "/topic/news", b"extra")
     assert mqctl(*durable, "--count", "1").out == b"extra\n"
     code, _, err = mqctl("tail", "news", "--durable", "mine")
-    assert code == ExitCode.REFUSED
+    assert code == ExitCode.USAGE
     assert "needs a client id\n  hint: give one with --client-id" in err
 
 
