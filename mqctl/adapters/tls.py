@@ -12,6 +12,15 @@ from mqctl.target import Endpoint, TlsOptions
 _PEER_IS_PLAIN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
 """What OpenSSL says of an answer that is no TLS at all."""
 
+_WRONG_NAME = "connect by a name that the certificate carries"
+_NOT_TRUSTED = {
+    9: "compare this machine's clock with the broker's",
+    10: "whoever runs the broker must renew it; if it is new, this machine's clock is wrong",
+    62: _WRONG_NAME,
+    64: _WRONG_NAME,
+}
+"""The next step by OpenSSL's X509_V_ERR_*: not yet valid, expired, another host's, another address'."""
+
 
 def context(options: TlsOptions) -> ssl.SSLContext:
     """The client's side of TLS.
@@ -58,7 +67,7 @@ def handshake_error(peer: Endpoint, error: Exception) -> TlsError:
         case ssl.SSLCertVerificationError():
             return TlsError(
                 f"the certificate of {peer} is not trusted: {error.verify_message}",
-                hint="name the CA with --ca, or connect by the name that the certificate carries",
+                hint=_NOT_TRUSTED.get(error.verify_code, "name the authority that signed it with --ca"),
             )
         case ssl.SSLError() if error.reason in _PEER_IS_PLAIN:
             return TlsError(f"{peer} does not speak TLS", hint="for a plain port use the scheme without +ssl")

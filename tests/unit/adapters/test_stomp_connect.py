@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 import warnings
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import trustme
@@ -238,9 +239,9 @@ def ca_file(authority, tmp_path_factory):
     return str(path)
 
 
-def serving(authority: trustme.CA, *names: str) -> ssl.SSLContext:
+def serving(authority: trustme.CA, *names: str, **validity: datetime) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*names).configure_cert(context)
+    authority.issue_cert(*names, **validity).configure_cert(context)
     return context
 
 
@@ -252,13 +253,24 @@ class TestTls:
         ):
             assert peer.next("CONNECT")
 
-    @pytest.mark.parametrize("options", [TlsOptions(), None], ids=["unknown authority", "another host's"])
-    def test_any_other_certificate_is_not(self, authority, ca_file, options):
-        name = "127.0.0.1" if options else "elsewhere.example"
-        with FakeBroker(context=serving(authority, name)) as broker:
-            error = failure(broker, scheme="stomp+ssl", tls=options or TlsOptions(ca_file=ca_file))
+    @pytest.mark.parametrize(
+        ("name", "validity", "trusting", "hint"),
+        [
+            ("127.0.0.1", {}, False, "--ca"),
+            ("127.0.0.2", {}, True, "by a name that the certificate carries"),
+            ("elsewhere.example", {}, True, "by a name that the certificate carries"),
+            ("127.0.0.1", {"not_after": datetime.now(UTC) - timedelta(days=1)}, True, "renew"),
+            ("127.0.0.1", {"not_before": datetime.now(UTC) + timedelta(days=1)}, True, "clock"),
+        ],
+        ids=["unknown authority", "another address'", "another host's", "expired", "not yet valid"],
+    )
+    def test_any_other_certificate_is_not_and_the_hint_fits(self, authority, ca_file, name, validity, trusting, hint):
+        options = TlsOptions(ca_file=ca_file if trusting else None)
+        with FakeBroker(context=serving(authority, name, **validity)) as broker:
+            error = failure(broker, scheme="stomp+ssl", tls=options)
         assert type(error) is TlsError
         assert "is not trusted" in str(error)
+        assert hint in (error.hint or "")
 
     def test_unless_it_is_not_to_be_verified(self, authority):
         with (
