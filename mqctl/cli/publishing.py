@@ -158,6 +158,10 @@ class Publisher:
             if isinstance(outcome, Unknown) and outcome.cause is UnknownCause.TIMEOUT:
                 outcome = Unknown(f"no confirmation within {format_duration(timeout_s)}", UnknownCause.TIMEOUT)
             self.tally.count(outcome)
+        for event in self.inbox.take(0):
+            # A complaint that names no message may be why one stays unknown.
+            if isinstance(event, Fault):
+                self.complain(f"the broker says: {event.reason}")
 
     def _settle_what_is_known(self) -> None:
         while self._pending and (self._pending[0].done() or len(self._pending) >= WINDOW):

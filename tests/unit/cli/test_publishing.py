@@ -158,3 +158,13 @@ def test_what_no_line_could_do_is_not_the_lines_fault():
     run = publisher(FakeConnection([UnsupportedError("this broker has no expiry")]), keep_going=True)
     with pytest.raises(UnsupportedError):
         run.run(from_lines([b"a\n"], TEMPLATE, BARE), None)
+
+
+def test_what_the_broker_says_while_confirmations_are_awaited_is_told():
+    said: list[str] = []
+    run = publisher(FakeConnection([LATE]), complain=said.append)
+    run.run(iter([message()]), None)
+    run.inbox.put_batch([Fault(0, "no such exchange"), Disconnected(0, False, "bye")])
+    run.settle(0.0)
+    assert said == ["the broker says: no such exchange"]
+    assert run.tally.exit_code() == ExitCode.INCONCLUSIVE
