@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from mqctl import application, topics
+from mqctl import topics
 from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.adapters.inbox import Inbox
 from mqctl.cli.board import Board, Drawing, show
@@ -106,7 +106,7 @@ def _feeding(target: Target, rng: random.Random) -> Iterator[None]:
 
 
 def _feed(connection: Connection, rng: random.Random, ended: threading.Event) -> None:
-    encoder = Encoder(enveloped=True, producer_id=application.new_producer_id(rng), now=lambda: datetime.now(UTC))
+    encoder = Encoder.for_run(enveloped=True, rng=rng)
     generators = {name: parse_generator(spec) for name, spec in FEEDS.items()}
     sources = [
         from_generator(generator.values(rng), Outgoing(topic=topics.parse(name), payload=b""), encoder)

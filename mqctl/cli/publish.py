@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -270,11 +269,7 @@ def _source(
 ) -> tuple[Source, float, int | None]:
     """The messages, the usual time between two in seconds, and how many there are unless the user says otherwise."""
     rng = random.Random(what.seed)  # noqa: S311 - made values and names, no secrets
-    encoder = Encoder(
-        enveloped=_enveloped(what, template.topic, settings),
-        producer_id=application.new_producer_id(rng),
-        now=lambda: datetime.now(UTC),
-    )
+    encoder = Encoder.for_run(enveloped=_enveloped(what, template.topic, settings), rng=rng)
     match given:
         case "VALUE":
             values = what.values or []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import binascii
 import itertools
 import json
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Self
 
 from mqctl import application, topics
@@ -26,11 +27,25 @@ Source = Iterator[Outgoing | BadInput]
 
 
 class Encoder(NamedTuple):
-    """Makes payloads: `enveloped` ones carry who sent them and `now()`, the time of the send."""
+    """Makes payloads: `enveloped` ones carry who sent them and `now()`, the time of the send.
+
+    Positions carry both without an envelope, and know their producer by an id of another length.
+    """
 
     enveloped: bool
     producer_id: str
+    position_id: str
     now: Callable[[], datetime]
+
+    @classmethod
+    def for_run(cls, *, enveloped: bool, rng: random.Random) -> Self:
+        """An encoder with new ids and the real time."""
+        return cls(
+            enveloped=enveloped,
+            producer_id=application.new_producer_id(rng),
+            position_id=application.new_producer_id(rng, application.POSITION_ID_LENGTH),
+            now=lambda: datetime.now(UTC),
+        )
 
     def text(self, text: str) -> bytes:
         """What was typed: as it stands, or in the envelope as the number that it must then be.
@@ -40,10 +55,7 @@ class Encoder(NamedTuple):
         """
         if not self.enveloped:
             return text.encode("utf-8", "surrogateescape")
-        try:
-            return self.data(application.parse_number(text))
-        except UsageError as error:
-            raise UsageError(str(error), hint="--json-data sends any JSON as data, --bare any text as it is") from error
+        return self.data(_number(text))
 
     def data(self, value: object) -> bytes:
         """A JSON value: alone, or as the envelope's data."""
@@ -54,8 +66,15 @@ class Encoder(NamedTuple):
     def generated(self, value: object) -> bytes:
         """A generator's value; a position carries its own who and when."""
         if isinstance(value, Mapping):
-            return application.wrap_position(value, self.producer_id, self.now())
+            return application.wrap_position(value, self.position_id, self.now())
         return self.data(value)
+
+
+def _number(text: str, bare: str = "--bare") -> int | float:
+    try:
+        return application.parse_number(text)
+    except UsageError as error:
+        raise UsageError(str(error), hint=f"--json-data sends any JSON as data, {bare} any text as it is") from error
 
 
 def from_values(values: Sequence[str], template: Outgoing, encoder: Encoder, *, fold: bool) -> Source:
@@ -65,7 +84,7 @@ def from_values(values: Sequence[str], template: Outgoing, encoder: Encoder, *, 
         UsageError: A value is no number, where the envelope needs one; raised before anything is sent.
     """
     if fold:
-        data = [application.parse_number(value) for value in values]
+        data = [_number(value, "--each --bare") for value in values]
         return (replace(template, payload=encoder.data(data)) for _ in itertools.count())
     for value in values:
         encoder.text(value)

@@ -84,6 +84,7 @@ def test_a_position_says_who_and_when_by_itself(mqctl, ear):
     position = json.loads(body)
     assert list(position) == ["x", "y", "producerId", "time"]
     assert (position["x"], position["y"]) == (450, 250)
+    assert len(position["producerId"]) == 12
 
 
 @pytest.mark.parametrize("generator", ["bars", "walk"])

@@ -20,8 +20,8 @@ from mqctl.model import AckMode, Delivery, Outgoing, SubscriptionId, Topic
 
 TEMPLATE = Outgoing(topic=Topic(levels=("t",)), payload=b"", headers={"h": "1"}, priority=3)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-BARE = Encoder(enveloped=False, producer_id="abcdef", now=lambda: NOW)
-ENVELOPED = Encoder(enveloped=True, producer_id="abcdef", now=lambda: NOW)
+BARE = Encoder(enveloped=False, producer_id="abcdef", position_id="abcdefghijkl", now=lambda: NOW)
+ENVELOPED = Encoder(enveloped=True, producer_id="abcdef", position_id="abcdefghijkl", now=lambda: NOW)
 
 
 def envelope(data: str) -> bytes:
@@ -52,10 +52,12 @@ def test_a_value_that_is_no_number_is_refused_before_the_first_is_made(fold):
 def test_the_time_in_the_envelope_is_that_of_the_message():
     times = iter([NOW, datetime(2027, 1, 1, tzinfo=UTC)])
     # Checking the values must not read the clock for them.
-    source = sources.from_values(["1"], TEMPLATE, Encoder(enveloped=True, producer_id="a", now=lambda: NOW), fold=True)
+    source = sources.from_values(
+        ["1"], TEMPLATE, Encoder(enveloped=True, producer_id="a", position_id="b", now=lambda: NOW), fold=True
+    )
     assert b"2026" in payloads(source, 1)[0]
     source = sources.from_generator(
-        iter([1, 2]), TEMPLATE, Encoder(enveloped=True, producer_id="a", now=lambda: next(times))
+        iter([1, 2]), TEMPLATE, Encoder(enveloped=True, producer_id="a", position_id="b", now=lambda: next(times))
     )
     first, second = payloads(source, 2)
     assert (b"2026" in first, b"2027" in second) == (True, True)
@@ -74,7 +76,7 @@ def test_json_data_that_is_none(text):
 
 def test_a_generators_position_carries_its_own_who_and_when():
     (made,) = payloads(sources.from_generator(iter([{"x": 1, "y": 2}]), TEMPLATE, ENVELOPED), 1)
-    assert made == b'{"x":1,"y":2,"producerId":"abcdef","time":"2026-01-01T00:00:00.000Z"}'
+    assert made == b'{"x":1,"y":2,"producerId":"abcdefghijkl","time":"2026-01-01T00:00:00.000Z"}'
 
 
 def test_a_file_repeats():
@@ -152,3 +154,9 @@ def test_a_record_that_is_no_message(record, reason):
     (bad,) = sources.from_jsonl([json.dumps(record).encode()], TEMPLATE, None)
     assert isinstance(bad, BadInput)
     assert reason in bad.reason
+
+
+def test_what_is_no_bar_is_refused_with_the_way_out():
+    with pytest.raises(UsageError, match="not a number: 'x'") as refusal:
+        sources.from_values(["1", "x"], TEMPLATE, ENVELOPED, fold=True)
+    assert "--each --bare" in refusal.value.hint
