@@ -6,6 +6,7 @@ One `name=value` line for each fact, quoted for a shell; the lines stand when th
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import signal
 import sys
@@ -41,8 +42,7 @@ def _options() -> argparse.Namespace:
 
 def _facts(broker: Broker) -> Iterator[str]:
     facts = {
-        "stomp": broker.stomp_url,
-        "stomps": broker.stomps_url,
+        **{re.sub("[+-]", "_", name): broker.url(name) for name in broker.ports},
         "user": broker.user,
         "password": broker.password,
         "limited_user": broker.credentials.limited_user,

@@ -7,8 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.brokers.files import installed, java, version_of, write_template
-from tests.brokers.process import Broker, Credentials, free_ports, running
+from tests.brokers.process import Broker, Credentials, placeholders, ports_for, running
 from tests.brokers.tls import STORE_PASSWORD, write_certificates
+
+LISTENERS = {
+    **{name: name for name in ("stomp", "stomp+ssl", "stomp-prefixed", "mqtt", "mqtt+ssl")},
+    "stomp+ws": "stomp",
+    "stomp+wss": "stomp+ssl",
+    "mqtt+ws": "mqtt",
+    "mqtt+wss": "mqtt+ssl",
+}
+"""What is served, and at whose port: every acceptor upgrades to WebSocket.
+
+At `stomp-prefixed` the topic `/topic/a.b` is the address `a.b`, as MQTT's `a/b` is.
+"""
 
 
 @contextlib.contextmanager
@@ -16,15 +28,13 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
     """A broker with its data below `home`."""
     distribution = installed("artemis")
     certificates = write_certificates(home)
-    stomp_port, stomps_port, mqtt_port = free_ports(3)
+    ports = ports_for(LISTENERS)
     write_template(
         "broker.xml",
         home,
         home=home,
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
-        mqtt_port=mqtt_port,
-        store_password=STORE_PASSWORD,
+        **placeholders(ports),
+        secure=f"sslEnabled=true;keyStorePath={home}/server.p12;keyStoreType=PKCS12;keyStorePassword={STORE_PASSWORD}",
     )
     write_template("bootstrap.xml", home, home=home)
     for name in ("management.xml", "login.config", "log4j2.properties"):
@@ -54,8 +64,7 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
         version=version_of(distribution),
         home=home,
         command=command,
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
+        ports=ports,
         credentials=credentials,
         ca_file=certificates.ca_file,
     )

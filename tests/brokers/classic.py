@@ -7,8 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.brokers.files import installed, java, version_of, write_template
-from tests.brokers.process import Broker, Credentials, free_ports, running
+from tests.brokers.process import Broker, Credentials, placeholders, ports_for, running
 from tests.brokers.tls import STORE_PASSWORD, write_certificates
+
+LISTENERS = {
+    **{name: name for name in ("stomp", "stomp+ssl", "stomp+ws", "stomp+wss", "mqtt", "mqtt+ssl")},
+    "mqtt+ws": "stomp+ws",
+    "mqtt+wss": "stomp+wss",
+}
+"""What is served, and at whose port: over WebSocket the sub-protocol tells STOMP from MQTT."""
+
+WEB_SOCKET = {
+    "allowLinkStealing": "true",
+    "websocket.maxTextMessageSize": 8 << 20,
+    "websocket.maxBinaryMessageSize": 8 << 20,
+}
+"""Over TCP a client that comes again drops its older connection unasked; 64 KiB is Jetty's limit for a message."""
 
 
 @contextlib.contextmanager
@@ -16,14 +30,13 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
     """A broker with its data below `home`."""
     distribution = installed("classic")
     certificates = write_certificates(home)
-    stomp_port, stomps_port, mqtt_port = free_ports(3)
+    ports = ports_for(LISTENERS)
     write_template(
         "classic.xml",
         home,
         home=home,
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
-        mqtt_port=mqtt_port,
+        **placeholders(ports),
+        web_socket="&amp;".join(f"{name}={value}" for name, value in WEB_SOCKET.items()),
         store_password=STORE_PASSWORD,
         user=credentials.user,
         password=credentials.password,
@@ -50,8 +63,7 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
         version=version_of(distribution),
         home=home,
         command=command,
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
+        ports=ports,
         credentials=credentials,
         ca_file=certificates.ca_file,
     )

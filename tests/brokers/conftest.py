@@ -7,12 +7,13 @@ import ssl
 from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.brokers import require
 from tests.brokers.fleet import Fleet
-from tests.brokers.launch import INSTALLATIONS, LAUNCHERS
+from tests.brokers.launch import INSTALLATIONS, serving
 from tests.brokers.process import Broker
 
 
@@ -42,9 +43,19 @@ def fleet() -> Iterator[Fleet]:
         yield Fleet(stack)
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.broker(name)) for name in LAUNCHERS])
+def _each(scheme: str) -> list[ParameterSet]:
+    return [pytest.param(name, marks=pytest.mark.broker(name)) for name in serving(scheme)]
+
+
+@pytest.fixture(params=_each("stomp"))
 def broker(request: pytest.FixtureRequest, fleet: Fleet) -> Broker:
-    """Each of the brokers in turn."""
+    """Each of the brokers that speak STOMP in turn."""
+    return fleet.get(request.param)
+
+
+@pytest.fixture(params=_each("mqtt"))
+def mqtt_broker(request: pytest.FixtureRequest, fleet: Fleet) -> Broker:
+    """Each of the brokers that speak MQTT in turn."""
     return fleet.get(request.param)
 
 

@@ -10,8 +10,8 @@ _HERE = Path(__file__).parent
 DISTRIBUTIONS = _HERE.parent.parent / ".brokers"
 """What `scripts/brokers` unpacked."""
 
-STOMPJS = _HERE.parent / "interop" / "stompjs"
-"""The driver of @stomp/stompjs; `scripts/brokers` installs what it needs there."""
+INTEROP = _HERE.parent / "interop"
+"""A folder for each foreign client, with its driver; `scripts/brokers` installs there what the driver needs."""
 
 
 class NotInstalled(Exception):
@@ -30,16 +30,16 @@ def installed(name: str) -> Path:
     return folder.resolve()
 
 
-def stompjs() -> list[str]:
-    """The command line of the driver of @stomp/stompjs.
+def foreign(client: str, script: str = "driver.js") -> list[str]:
+    """The command line of a script of a foreign client, `stompjs` or `mqttjs`.
 
     Raises:
         NotInstalled: Node.js or the package is missing.
     """
     node = shutil.which("node")
-    if node is None or not (STOMPJS / "node_modules").exists():
-        raise NotInstalled("stompjs is not installed: run `make brokers`")
-    return [node, str(STOMPJS / "driver.js")]
+    if node is None or not (INTEROP / client / "node_modules").exists():
+        raise NotInstalled(f"{client} is not installed: run `make brokers`")
+    return [node, str(INTEROP / client / script)]
 
 
 def version_of(distribution: Path) -> str:

@@ -5,34 +5,58 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.brokers import artemis, classic, rabbitmq
-from tests.brokers.files import installed, stompjs
+from tests.brokers import artemis, classic, iotcore, mosquitto, rabbitmq
+from tests.brokers.files import foreign, installed
 from tests.brokers.process import Broker, Credentials
 
 HEAP_MB = 512
 
-LAUNCHERS: Mapping[str, Callable[[Path, Credentials, int], AbstractContextManager[Broker]]] = {
+LAUNCHERS: Mapping[str, Callable[..., AbstractContextManager[Broker]]] = {
     "classic": classic.launch,
     "artemis": artemis.launch,
     "rabbitmq": rabbitmq.launch,
+    "mosquitto": mosquitto.launch,
+    "iotcore": iotcore.launch,
 }
+
+LISTENERS: Mapping[str, Collection[str]] = {
+    "classic": classic.LISTENERS,
+    "artemis": artemis.LISTENERS,
+    "rabbitmq": rabbitmq.LISTENERS,
+    "mosquitto": mosquitto.LISTENERS,
+    "iotcore": iotcore.LISTENERS,
+}
+"""What each will serve, known before it is started; `Broker.ports` has the same names."""
 
 INSTALLATIONS: Mapping[str, Callable[[], object]] = {
     "classic": lambda: installed("classic"),
     "artemis": lambda: installed("artemis"),
     "rabbitmq": rabbitmq.server,
-    "stompjs": stompjs,
+    "mosquitto": mosquitto.server,
+    "iotcore": iotcore.installed,
+    "stompjs": lambda: foreign("stompjs"),
+    "mqttjs": lambda: foreign("mqttjs"),
 }
 """What raises NotInstalled where it is missing."""
 
 
+def serving(scheme: str) -> list[str]:
+    """The brokers that serve a scheme."""
+    return [name for name, listeners in LISTENERS.items() if scheme in listeners]
+
+
 @contextlib.contextmanager
-def launch(name: str, *, heap_mb: int = HEAP_MB) -> Iterator[Broker]:
+def launch(name: str, *, heap_mb: int = HEAP_MB, **settings: object) -> Iterator[Broker]:
     """A throwaway instance on free loopback ports, gone with its data at the end.
+
+    Args:
+        name: One of `LAUNCHERS`.
+        heap_mb: Memory, for those that are given any.
+        settings: Of its configuration file, for Mosquitto alone.
 
     Raises:
         NotInstalled: The broker is not on this machine.
@@ -46,6 +70,6 @@ def launch(name: str, *, heap_mb: int = HEAP_MB) -> Iterator[Broker]:
     )
     with (
         tempfile.TemporaryDirectory(prefix=f"mqctl-{name}-", ignore_cleanup_errors=True) as home,
-        LAUNCHERS[name](Path(home), credentials, heap_mb) as broker,
+        LAUNCHERS[name](Path(home), credentials, heap_mb, **settings) as broker,
     ):
         yield broker

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from tests.brokers.probes import HOST, PROBES, listens
+
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 10.0
 PORTS = (20_000, 32_000)
@@ -38,15 +40,19 @@ class BrokerFailed(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Broker:
-    """A configured instance; `kill` and `restart` keep its data, which is below `home`."""
+    """A configured instance; `kill` and `restart` keep its data, which is below `home`.
+
+    `ports` names each listener by its URL's scheme. A second listener of a scheme has a dash and what is special about
+    it behind that: `stomp-prefixed`. `path` is where the WebSocket listeners answer.
+    """
 
     name: str
     version: str
     home: Path
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
-    stomp_port: int
-    stomps_port: int
+    ports: Mapping[str, int]
+    path: str = "/"
     credentials: Credentials
     ca_file: Path
     vhost: str | None = None
@@ -61,12 +67,15 @@ class Broker:
         return self.credentials.password
 
     @property
-    def stomp_url(self) -> str:
-        return f"stomp://{HOST}:{self.stomp_port}"
+    def schemes(self) -> tuple[str, ...]:
+        """The URL schemes that are served."""
+        return tuple(name for name in self.ports if "-" not in name)
 
-    @property
-    def stomps_url(self) -> str:
-        return f"stomp+ssl://{HOST}:{self.stomps_port}"
+    def url(self, listener: str) -> str:
+        """The address of a listener, named as in `ports`."""
+        scheme = listener.partition("-")[0]
+        path = self.path if scheme.endswith(("ws", "wss")) else ""
+        return f"{scheme}://{HOST}:{self.ports[listener]}{path}"
 
     @property
     def pid(self) -> int:
@@ -83,7 +92,7 @@ class Broker:
         return self.home / "broker.log"
 
     def start(self) -> None:
-        """Return when the broker answers CONNECT.
+        """Return when the broker answers CONNECT in each protocol and listens on all ports.
 
         Raises:
             BrokerFailed: It ended, or did not answer within `START_LIMIT_S`.
@@ -132,7 +141,7 @@ class Broker:
         process = self._process
         assert process is not None
         deadline_s = time.monotonic() + START_LIMIT_S
-        while not answers_connect(self):
+        while not serves(self):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 raise self._failed(f"ended with {process.wait(_POLL_S)}")
             if time.monotonic() > deadline_s:
@@ -143,18 +152,13 @@ class Broker:
             return BrokerFailed(f"{self.name} {what}; its log ends:\n" + "".join(deque(lines, _LOG_LINES)))
 
 
-def answers_connect(broker: Broker) -> bool:
-    """Whether a CONNECT is answered by CONNECTED: an open port alone says little."""
-    frame = (
-        f"CONNECT\naccept-version:1.2\nhost:{broker.vhost or '/'}\n"
-        f"login:{broker.user}\npasscode:{broker.password}\n\n\0"
+def serves(broker: Broker) -> bool:
+    """Whether every port is open, and CONNECT is taken wherever it can be said without TLS and HTTP around it."""
+    return all(map(listens, broker.ports.values())) and all(
+        probe(broker.ports[scheme], broker.user, broker.password, broker.vhost or "/")
+        for scheme, probe in PROBES.items()
+        if scheme in broker.ports
     )
-    try:
-        with socket.create_connection((HOST, broker.stomp_port), timeout=1.0) as peer:
-            peer.sendall(frame.encode())
-            return peer.recv(64).lstrip(b"\n").startswith(b"CONNECTED\n")
-    except OSError:
-        return False
 
 
 def free_ports(count: int) -> list[int]:
@@ -172,6 +176,18 @@ def free_ports(count: int) -> list[int]:
             if len(ports) == count:
                 return ports
     raise BrokerFailed("no free ports")
+
+
+def ports_for(listeners: Mapping[str, str]) -> dict[str, int]:
+    """A free port for each listener, shared by those that name the same owner."""
+    owners = sorted(set(listeners.values()))
+    ports = dict(zip(owners, free_ports(len(owners)), strict=True))
+    return {name: ports[owner] for name, owner in listeners.items()}
+
+
+def placeholders(ports: Mapping[str, int]) -> dict[str, int]:
+    """The ports as a template names them: `mqtt_wss_port` for `mqtt+wss`."""
+    return {f"{re.sub('[+-]', '_', name)}_port": port for name, port in ports.items()}
 
 
 @contextlib.contextmanager

@@ -13,10 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.brokers.files import NotInstalled, write_template
-from tests.brokers.process import HOST, STOP_LIMIT_S, Broker, Credentials, free_ports, running
+from tests.brokers.process import HOST, STOP_LIMIT_S, Broker, Credentials, free_ports, placeholders, ports_for, running
 from tests.brokers.tls import write_certificates
 
 VHOST = "/"
+PLUGINS = ("rabbitmq_stomp", "rabbitmq_mqtt", "rabbitmq_web_stomp", "rabbitmq_web_mqtt")
+LISTENERS = {
+    name: name for name in ("stomp", "stomp+ssl", "stomp+ws", "stomp+wss", "mqtt", "mqtt+ssl", "mqtt+ws", "mqtt+wss")
+}
+"""What is served, and at whose port."""
 
 
 @contextlib.contextmanager
@@ -24,17 +29,17 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
     """A broker with its data below `home`; `heap_mb` is where it begins to hold publishers back."""
     script = server()
     certificates = write_certificates(home)
-    amqp_port, distribution_port, epmd_port, stomp_port, stomps_port = free_ports(5)
+    amqp_port, distribution_port, epmd_port = free_ports(3)
+    ports = ports_for(LISTENERS)
     write_template(
         "rabbitmq.conf",
         home,
         home=home,
         amqp_port=amqp_port,
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
+        **placeholders(ports),
         memory_mb=heap_mb,
     )
-    (home / "enabled_plugins").write_text("[rabbitmq_stomp].\n", encoding="utf-8")
+    (home / "enabled_plugins").write_text(f"[{', '.join(PLUGINS)}].\n", encoding="utf-8")
     (home / "definitions.json").write_text(json.dumps(_definitions(credentials)), encoding="utf-8")
     _write_cookie(home)
     configured = Broker(
@@ -43,8 +48,8 @@ def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broke
         home=home,
         command=[str(script)],
         environment=_environment(home, amqp_port, distribution_port, epmd_port),
-        stomp_port=stomp_port,
-        stomps_port=stomps_port,
+        ports=ports,
+        path="/ws",
         credentials=credentials,
         ca_file=certificates.ca_file,
         vhost=VHOST,
@@ -106,7 +111,7 @@ def _name_server(port: int) -> Iterator[None]:
 def _definitions(credentials: Credentials) -> dict[str, object]:
     """What the server imports at its first start. A topic is a routing key on the exchange amq.topic."""
     user, limited = credentials.user, credentials.limited_user
-    own_queues = r"^(open\..*|stomp-subscription-.*)$"
+    own = r"open\..*|(stomp|mqtt)-subscription-.*"
     return {
         "vhosts": [{"name": VHOST}],
         "users": [_user(user, credentials.password), _user(limited, credentials.limited_password)],
@@ -115,9 +120,9 @@ def _definitions(credentials: Credentials) -> dict[str, object]:
             {
                 "user": limited,
                 "vhost": VHOST,
-                "configure": own_queues,
-                "write": r"^(open\..*|stomp-subscription-.*|amq\.topic|amq\.default)$",
-                "read": r"^(open\..*|stomp-subscription-.*|amq\.topic)$",
+                "configure": f"^({own})$",
+                "write": rf"^({own}|amq\.topic|amq\.default)$",
+                "read": rf"^({own}|amq\.topic)$",
             },
         ],
         "topic_permissions": [

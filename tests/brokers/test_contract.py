@@ -28,7 +28,7 @@ class TestContract(AdapterContract):
 
     @pytest.fixture
     def subject(self, broker: Broker, scheme: str) -> Iterator[Subject]:
-        port = broker.stomps_port if scheme == "stomp+ssl" else broker.stomp_port
+        port = broker.ports[scheme]
         with Link(Endpoint(HOST, port)) as link:
             target = Target(
                 scheme=scheme,

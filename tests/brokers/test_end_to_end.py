@@ -37,13 +37,13 @@ def name() -> str:
 @pytest.fixture(params=["stomp", "stomp+ssl"])
 def mqctl(request: pytest.FixtureRequest, broker: Broker, tmp_path: Path) -> Program:
     """Over each transport."""
-    return program_at(broker, broker.stomps_url if request.param == "stomp+ssl" else broker.stomp_url, tmp_path)
+    return program_at(broker, broker.url(request.param), tmp_path)
 
 
 @pytest.fixture
 def plain(broker: Broker, tmp_path: Path) -> Program:
     """Over TCP only, where the transport makes no difference."""
-    return program_at(broker, broker.stomp_url, tmp_path)
+    return program_at(broker, broker.url("stomp"), tmp_path)
 
 
 def assert_code(ended: Ended, code: ExitCode) -> None:
@@ -157,7 +157,7 @@ def test_what_tail_wrote_is_published_again(plain: Program, name: str, prefix: s
 
 def test_wrong_password(broker: Broker, tmp_path: Path) -> None:
     """Refused, and nothing is said to have been sent."""
-    stranger = program_at(broker, broker.stomp_url, tmp_path, password="wrong")
+    stranger = program_at(broker, broker.url("stomp"), tmp_path, password="wrong")
     for arguments in (("publish", "open.x", "1"), ("tail", "open.x"), ("watch", "open.x")):
         ended = stranger.run(*arguments)
         assert_code(ended, ExitCode.REFUSED)
@@ -166,7 +166,7 @@ def test_wrong_password(broker: Broker, tmp_path: Path) -> None:
 
 def test_virtual_host(broker: Broker, tmp_path: Path) -> None:
     """RabbitMQ refuses a virtual host that it does not have; the others never look at it."""
-    lost = program_at(broker, broker.stomp_url, tmp_path, vhost="nowhere")
+    lost = program_at(broker, broker.url("stomp"), tmp_path, vhost="nowhere")
     ended = lost.run("publish", "open.x", "1")
     assert_code(ended, ExitCode.REFUSED if broker.name == "rabbitmq" else ExitCode.OK)
 
@@ -175,7 +175,7 @@ def test_virtual_host(broker: Broker, tmp_path: Path) -> None:
 def test_unauthorised_destination(broker: Broker, tmp_path: Path, topic: str) -> None:
     """Refused in the broker's words; a publish counts as rejected, not as unknown and not as sent."""
     who = broker.credentials
-    limited = program_at(broker, broker.stomp_url, tmp_path, user=who.limited_user, password=who.limited_password)
+    limited = program_at(broker, broker.url("stomp"), tmp_path, user=who.limited_user, password=who.limited_password)
     published = limited.run("publish", topic, "1")
     assert_code(published, ExitCode.REFUSED)
     assert books(published) == (1, 0, 1, 0)
@@ -189,7 +189,7 @@ def test_unauthorised_destination(broker: Broker, tmp_path: Path, topic: str) ->
 def test_destination_that_makes_no_sense(fleet: Fleet, tmp_path: Path) -> None:
     """RabbitMQ neither names the frame nor hangs up; it is refused in its words all the same, and at once."""
     rabbitmq = fleet.get("rabbitmq")
-    plain = program_at(rabbitmq, rabbitmq.stomp_url, tmp_path)
+    plain = program_at(rabbitmq, rabbitmq.url("stomp"), tmp_path)
     for command in (("publish", "/nope/x", "1", "--timeout", "9s"), ("tail", "/nope/x", "--timeout", "9s")):
         ended = plain.run(*command)
         assert_code(ended, ExitCode.REFUSED)
@@ -198,7 +198,7 @@ def test_destination_that_makes_no_sense(fleet: Fleet, tmp_path: Path) -> None:
 
 def test_plain_client_on_the_tls_port(broker: Broker, tmp_path: Path) -> None:
     """Cannot connect, and the hint names TLS."""
-    url = broker.stomps_url.replace("stomp+ssl", "stomp")
+    url = broker.url("stomp+ssl").replace("stomp+ssl", "stomp")
     ended = program_at(broker, url, tmp_path).run("publish", "open.x", "1")
     assert_code(ended, ExitCode.CONNECTION)
     assert "stomp+ssl" in ended.err
@@ -206,7 +206,7 @@ def test_plain_client_on_the_tls_port(broker: Broker, tmp_path: Path) -> None:
 
 def test_tls_client_on_the_plain_port(broker: Broker, tmp_path: Path) -> None:
     """Cannot connect, though two of the brokers never answer."""
-    url = broker.stomp_url.replace("stomp", "stomp+ssl", 1)
+    url = broker.url("stomp").replace("stomp", "stomp+ssl", 1)
     ended = program_at(broker, url, tmp_path, connect_timeout="2s").run("publish", "open.x", "1")
     assert_code(ended, ExitCode.CONNECTION)
     assert "TLS" in ended.err
@@ -214,7 +214,7 @@ def test_tls_client_on_the_plain_port(broker: Broker, tmp_path: Path) -> None:
 
 def test_certificate_of_an_unknown_authority(broker: Broker, tmp_path: Path) -> None:
     """Not trusted unless `--insecure` is typed."""
-    mqctl = program_at(broker, broker.stomps_url, tmp_path)
+    mqctl = program_at(broker, broker.url("stomp+ssl"), tmp_path)
     del mqctl.environment["MQCTL_CA"]
     ended = mqctl.run("publish", "open.x", "1")
     assert_code(ended, ExitCode.CONNECTION)

@@ -164,7 +164,7 @@ def test_the_tested_version_is_the_documented_one(broker: Broker) -> None:
 
 def test_the_greeting_tells_the_dialect(broker: Broker) -> None:
     """CONNECTED names a server that we recognise."""
-    with Wire(broker.stomp_port).socket as peer:
+    with Wire(broker.ports["stomp"]).socket as peer:
         peer.sendall(
             f"CONNECT\naccept-version:1.2\nhost:/\nlogin:{broker.user}\npasscode:{broker.password}\n\n\0".encode()
         )
@@ -291,7 +291,7 @@ def test_selector(broker: Broker, facts: Facts, sender: Wire, name: str) -> None
 def test_tls_client_on_the_plain_port(broker: Broker, facts: Facts, trusting: ssl.SSLContext) -> None:
     """RabbitMQ hangs up; the others wait for the rest of what they take for a frame."""
     with (
-        socket.create_connection((HOST, broker.stomp_port), timeout=2.0) as peer,
+        socket.create_connection((HOST, broker.ports["stomp"]), timeout=2.0) as peer,
         pytest.raises((ssl.SSLError, ConnectionError, TimeoutError)) as caught,
     ):
         trusting.wrap_socket(peer, server_hostname="localhost")
@@ -300,7 +300,7 @@ def test_tls_client_on_the_plain_port(broker: Broker, facts: Facts, trusting: ss
 
 def test_plain_client_on_the_tls_port(broker: Broker) -> None:
     """Every broker hangs up."""
-    connection = Wire(broker.stomps_port)
+    connection = Wire(broker.ports["stomp+ssl"])
     with connection.socket:
         connection.socket.sendall(b"CONNECT\naccept-version:1.2\nhost:/\n\n\0")
         connection.socket.settimeout(5.0)

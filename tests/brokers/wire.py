@@ -72,7 +72,7 @@ def wire(
     who = broker.credentials
     login = (who.limited_user, who.limited_password) if limited else (who.user, who.password)
     opening = {"accept-version": "1.2", "host": "/", "login": login[0], "passcode": login[1]}
-    connection = Wire(broker.stomps_port if tls else broker.stomp_port, tls)
+    connection = Wire(broker.ports["stomp+ssl" if tls else "stomp"], tls)
     with connection.socket:
         connection.send("CONNECT", {**opening, **(headers or {})})
         greeting = connection.next()

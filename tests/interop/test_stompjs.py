@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mqctl.target import Endpoint
-from tests.brokers.files import stompjs
+from tests.brokers.files import foreign
 from tests.interop.conftest import PASSWORD, USER
 
 pytestmark = pytest.mark.broker("stompjs")
@@ -25,7 +25,7 @@ def play(hub: Endpoint) -> Play:
     """Plays a case of `driver.js`; what came of it."""
 
     def run(case: str) -> Any:
-        command = [*stompjs(), hub.host, str(hub.port), USER, PASSWORD, case]
+        command = [*foreign("stompjs"), hub.host, str(hub.port), USER, PASSWORD, case]
         ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
         assert ended.returncode == 0, ended.stderr.decode()
         return json.loads(ended.stdout)
