@@ -21,6 +21,7 @@ class Dialect(enum.StrEnum):
     CLASSIC = "classic"
     ARTEMIS = "artemis"
     RABBITMQ = "rabbitmq"
+    MOSQUITTO = "mosquitto"
     HUB = "hub"
 
 
@@ -46,6 +47,17 @@ class AckMode(enum.StrEnum):
     """Each message is acknowledged alone."""
 
 
+class Retained(enum.StrEnum):
+    """Which of the messages that a broker kept for newcomers are wanted."""
+
+    ALL = "all"
+    """Those, and what is published from now on."""
+    SKIP = "skip"
+    """Only what is published from now on."""
+    ONLY = "only"
+    """Only those."""
+
+
 class Topic(NamedTuple):
     """A destination as the user means it: levels, or a broker's native name passed through untouched.
 
@@ -58,7 +70,11 @@ class Topic(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to publish. `expires_ms` counts from the publish; `as_text` None lets the transport decide."""
+    """A message to publish.
+
+    `expires_ms` counts from the publish; `as_text` and `qos` None let the transport decide. With `retain` the broker
+    keeps it for newcomers. `reply_to` is where an answer is expected, in the broker's own words.
+    """
 
     topic: Topic
     payload: bytes
@@ -68,6 +84,9 @@ class Outgoing:
     expires_ms: int | None = None
     priority: int | None = None
     as_text: bool | None = None
+    qos: int | None = None
+    retain: bool = False
+    reply_to: str | None = None
 
 
 class AckToken(NamedTuple):
@@ -147,6 +166,22 @@ class Disconnected(NamedTuple):
     reason: str
 
 
+class Interrupted(NamedTuple):
+    """The connection went away, and another is being made. What was not confirmed is unknown."""
+
+    at_ns: int
+    reason: str
+
+
+class Resumed(NamedTuple):
+    """There is a connection again, and every subscription stands again. `missing_ns` is how long there was none."""
+
+    at_ns: int
+    peer: str
+    attempts: int
+    missing_ns: int
+
+
 class Overflowed(NamedTuple):
     """Messages that were received and dropped because nobody took them in time."""
 
@@ -161,4 +196,4 @@ class Fault(NamedTuple):
     reason: str
 
 
-ConnectionEvent = Connected | Delivery | Disconnected | Overflowed | Fault
+ConnectionEvent = Connected | Delivery | Disconnected | Interrupted | Resumed | Overflowed | Fault

@@ -47,9 +47,33 @@ class TlsOptions(NamedTuple):
     key_file: str | None = None
     key_password: Secret | None = None
     verify: bool = True
+    crl_file: str | None = None
 
 
 SYSTEM_TRUST = TlsOptions()
+
+
+class MqttOptions(NamedTuple):
+    """What MQTT's CONNECT says beyond who we are. `clean` None: clean unless the client has an id of its own."""
+
+    version: str = "3.1.1"
+    clean: bool | None = None
+    session_expiry_s: float | None = None
+    will_topic: str | None = None
+    will_payload: str = ""
+    will_qos: int = 0
+    will_retain: bool = False
+
+
+class ReconnectOptions(NamedTuple):
+    """How long a lost connection is missed before we give up (`inf` is never), and the longest pause between tries."""
+
+    within_s: float = 0.0
+    pause_max_s: float = 10.0
+
+
+USUAL_MQTT = MqttOptions()
+NO_RECONNECT = ReconnectOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +86,8 @@ class Target:
     user: str | None = None
     password: Secret | None = None
     tls: TlsOptions = SYSTEM_TRUST
+    mqtt: MqttOptions = USUAL_MQTT
+    reconnect: ReconnectOptions = NO_RECONNECT
     dialect: Dialect | None = None
     vhost: str | None = None
     client_id: str | None = None
@@ -84,10 +110,38 @@ class Url(NamedTuple):
     password: Secret | None
 
 
-ALIASES = {"stomps": "stomp+ssl", "mqtts": "mqtt+ssl"}
+ALIASES = {
+    "stomps": "stomp+ssl",
+    "mqtts": "mqtt+ssl",
+    "stomp+nio+ssl": "stomp+ssl",
+    "mqtt+nio+ssl": "mqtt+ssl",
+    "ws+stomp": "stomp+ws",
+    "wss+stomp": "stomp+wss",
+    "ws+mqtt": "mqtt+ws",
+    "wss+mqtt": "mqtt+wss",
+}
 """Spellings of a scheme in use elsewhere, and ours."""
 
-DEFAULT_PORTS = {"stomp": 61613, "stomp+ssl": 61614, "mem": 0}
+WEB_SOCKETS = ("ws", "wss")
+"""Schemes that name no messaging protocol; `with_protocol` completes them."""
+
+PROTOCOLS = ("stomp", "mqtt")
+
+MQTT_VERSIONS = ("3.1", "3.1.1", "5")
+
+DEFAULT_PORTS = {
+    "stomp": 61613,
+    "stomp+ssl": 61614,
+    "stomp+ws": 80,
+    "stomp+wss": 443,
+    "mqtt": 1883,
+    "mqtt+ssl": 8883,
+    "mqtt+ws": 80,
+    "mqtt+wss": 443,
+    "ws": 80,
+    "wss": 443,
+    "mem": 0,
+}
 """The port of a scheme where the URL names none (61614 is where Amazon MQ and RabbitMQ serve STOMP over TLS)."""
 
 PORT_MAX = 65_535
@@ -109,6 +163,34 @@ def parse_url(text: str) -> Url:
     user = next((part.user for part in parts if part.user is not None), None)
     password = next((part.password for part in parts if part.password is not None), None)
     return Url(first.scheme, endpoints, first.path, user, password)
+
+
+def with_protocol(url: Url, protocol: str | None) -> Url:
+    """The same URL, where it is a bare `ws://` or `wss://` with the messaging protocol that is spoken there.
+
+    Raises:
+        ConfigError: Nobody said which, or the URL says another one.
+    """
+    if url.scheme in WEB_SOCKETS:
+        if protocol is None:
+            raise ConfigError(
+                f"{url.scheme}:// does not say which protocol is spoken",
+                hint=f"write {' or '.join(f'{name}+{url.scheme}://' for name in PROTOCOLS)}, or use --protocol",
+            )
+        return url._replace(scheme=f"{protocol}+{url.scheme}")
+    if protocol is not None and url.scheme.partition("+")[0] != protocol:
+        raise ConfigError(f"--protocol {protocol} does not fit {url.scheme}://")
+    return url
+
+
+def is_encrypted(scheme: str) -> bool:
+    """Whether a scheme means TLS."""
+    return scheme.endswith(("ssl", "wss"))
+
+
+def is_web_socket(scheme: str) -> bool:
+    """Whether a scheme means WebSocket."""
+    return scheme.endswith(("ws", "wss"))
 
 
 def parse_endpoint(text: str) -> Endpoint:

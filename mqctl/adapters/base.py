@@ -30,6 +30,7 @@ from mqctl.model import (
     ConnectionEvent,
     Outgoing,
     PublishOutcome,
+    Retained,
     SubscriptionId,
     Topic,
 )
@@ -48,18 +49,25 @@ class AdapterInfo:
     ack_modes: frozenset[AckMode]
     confirmation: Confirmation
     features: frozenset[str]
-    """Any of: headers, wildcards, selector, durable, prefetch, nack, persistent, expires, priority."""
+    """Any of: headers, content-type, reply-to, persistent, expires, priority, qos, retain, wildcards, selector,
+    durable, prefetch, nack, shared, session (the broker remembers what a client subscribed to while it is away)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscribeSpec:
-    """What to subscribe to and how. `durable` names a subscription that outlives the connection."""
+    """What to subscribe to and how.
+
+    `durable` names a subscription that outlives the connection; `shared` a group whose members share the messages.
+    """
 
     topic: Topic
     ack_mode: AckMode = AckMode.AUTO
     prefetch: int | None = None
     selector: str | None = None
     durable: str | None = None
+    shared: str | None = None
+    qos: int | None = None
+    retained: Retained = Retained.ALL
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ from typing import ClassVar, Final, Self, assert_never
 
 from mqctl import __version__
 from mqctl.adapters.base import AdapterInfo, ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.features import Refusals
 from mqctl.adapters.mailbox import Mailbox
 from mqctl.adapters.pending import Settled
 from mqctl.broker import (
@@ -66,16 +67,19 @@ class MemoryAdapter:
     """See `mqctl.adapters.base.Adapter`."""
 
     info: ClassVar[AdapterInfo] = AdapterInfo(
-        name="memory",
+        name="mem://",
         schemes=frozenset({"mem"}),
         ack_modes=frozenset(AckMode),
         confirmation=Confirmation.BROKER,
-        features=frozenset({"headers", "wildcards", "durable", "prefetch", "nack", "expires"}),
+        features=frozenset({"headers", "content-type", "wildcards", "durable", "prefetch", "nack", "expires"}),
     )
 
     def connect(self, target: Target, *, sink: EventSink) -> MemoryConnection:
         """See `Adapter.connect`. There is always somebody, and everybody may come in."""
         return MemoryConnection(_meeting(target.endpoints[0].host), target, sink)
+
+
+_REFUSALS: Final = Refusals(MemoryAdapter.info)
 
 
 class _Meeting:
@@ -166,9 +170,7 @@ class MemoryConnection:
         """See `Connection.submit`. The outcome is known when this returns."""
         self._refuse_in_sink()
         address = _address(message.topic, subscribing=False)
-        for option, wanted in (("persistence", message.persistent), ("priority", message.priority is not None)):
-            if wanted:
-                raise UnsupportedError(f"mem:// has no {option}: its messages live in this process")
+        _REFUSALS.refuse_message(message)
         self.flowing.wait()
         try:
             self._meeting.act(
@@ -199,8 +201,7 @@ class MemoryConnection:
         """See `Connection.subscribe`."""
         self._refuse_in_sink()
         address = _address(spec.topic, subscribing=True)
-        if spec.selector is not None:
-            raise UnsupportedError("mem:// has no selectors")
+        _REFUSALS.refuse_subscription(spec)
         if spec.headers:
             raise UnsupportedError(f"mem:// knows no headers of a subscription: {', '.join(spec.headers)}")
         key = SubscriptionId(str(next(self._keys)))

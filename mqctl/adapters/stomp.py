@@ -8,13 +8,14 @@ from typing import ClassVar, Final
 
 from mqctl.adapters import tls
 from mqctl.adapters.base import AdapterInfo, Connection, EventSink
+from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import agree
 from mqctl.adapters.stomp_connection import StompConnection
 from mqctl.adapters.stomp_events import error_text
 from mqctl.adapters.stomp_transport import Transport
 from mqctl.adapters.stream import dial
-from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
-from mqctl.model import AckMode, Confirmation, Connected
+from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
+from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.stomp.codec import Frame, FrameError, encode
 from mqctl.protocols.stomp.dialects import dialect_of
 from mqctl.protocols.stomp.spec import ALL_VERSIONS, Command, Header, Version
@@ -32,17 +33,22 @@ class StompAdapter:
     """See `mqctl.adapters.base.Adapter`. What one broker cannot do is refused when it is asked for."""
 
     info: ClassVar[AdapterInfo] = AdapterInfo(
-        name="stomp",
+        name="STOMP",
         schemes=frozenset({"stomp", TLS_SCHEME}),
         ack_modes=frozenset(AckMode),
         confirmation=Confirmation.BROKER,
         features=frozenset(
-            {"headers", "wildcards", "selector", "durable", "prefetch", "nack", "persistent", "expires", "priority"}
+            {
+                *("headers", "content-type", "reply-to", "persistent", "expires", "priority"),
+                *("wildcards", "selector", "durable", "prefetch", "nack"),
+            }
         ),
     )
 
     def connect(self, target: Target, *, sink: EventSink) -> Connection:
         """See `Adapter.connect`. Endpoints that do not answer leave their share of the time to the others."""
+        if target.dialect is Dialect.MOSQUITTO:
+            raise ConfigError("Mosquitto speaks MQTT, not STOMP", hint="use an mqtt:// address, or another --dialect")
         deadline = time.monotonic() + target.connect_timeout_s
         context = tls.context(target.tls) if target.scheme == TLS_SCHEME else None
         failures: list[ConnectError] = []
@@ -54,6 +60,9 @@ class StompAdapter:
             except ConnectError as error:
                 failures.append(error)
         raise _summed_up(failures)
+
+
+_REFUSALS: Final = Refusals(StompAdapter.info)
 
 
 def _summed_up(failures: list[ConnectError]) -> ConnectError:
@@ -70,7 +79,7 @@ def _connect(
         answer = _login(transport, target, endpoint, deadline)
         beat = agree(target.heart_beat_s, answer.headers.get(Header.HEART_BEAT))
         greeting = _greeting(answer, target, endpoint)
-        return StompConnection(transport, greeting, sink, beat=beat, client_id=target.client_id)
+        return StompConnection(transport, greeting, sink, refusals=_REFUSALS, beat=beat, client_id=target.client_id)
     except BaseException:
         transport.kill("refused")
         transport.join(0.0)

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.pending import Receipts, Settled
 from mqctl.adapters.stomp_events import PLAIN_NAMES, TOPICS_KEPT, FrameReader, Unacknowledged
@@ -59,14 +60,23 @@ class StompConnection:
         transport: Past CONNECTED.
         greeting: The first event.
         sink: Takes the events, called from the transport's reading thread.
+        refusals: Refuses what STOMP does not have.
         beat: The heart-beats agreed on.
         client_id: Announced in CONNECT.
     """
 
     def __init__(
-        self, transport: Transport, greeting: Connected, sink: EventSink, *, beat: HeartBeat, client_id: str | None
+        self,
+        transport: Transport,
+        greeting: Connected,
+        sink: EventSink,
+        *,
+        refusals: Refusals,
+        beat: HeartBeat,
+        client_id: str | None,
     ) -> None:
         self.greeting = greeting
+        self._refusals = refusals
         self._dialect = greeting.dialect
         self._reading = READINGS[greeting.dialect]
         self._names = greeting.dialect or PLAIN_NAMES
@@ -131,6 +141,7 @@ class StompConnection:
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`."""
         self._refuse_in_sink()
+        self._refusals.refuse_message(message)
         destination = self._destinations.get(message.topic) or self._destination(message.topic)
         _refuse_reserved(message.headers, RESERVED_ON_SEND)
         headers = send_headers(self._dialect, message, destination, now_ms=time.time_ns() // 1_000_000)
@@ -174,6 +185,7 @@ class StompConnection:
     def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:
         """See `Connection.subscribe`."""
         self._refuse_in_sink()
+        self._refusals.refuse_subscription(spec)
         destination = to_stomp(spec.topic, self._names, subscribing=True)
         headers = self._subscribe_headers(spec, destination)
         subscription = self._new_id(spec)

@@ -71,7 +71,7 @@ def _in_panel(annotation: Any, title: str | None) -> Any:
 def _of_settings() -> list[inspect.Parameter]:
     flags = [
         _broker_option("profile", "--profile", "Profile to use: a name or a file.", str),
-        *(_broker_option(s.name, s.flag, s.help, bool if s.negated else str) for s in SETTINGS),
+        *(_broker_option(s.name, s.flag, s.help, bool if s.negated or "/" in s.flag else str) for s in SETTINGS),
     ]
     return [_parameter(name, annotation) for name, annotation in flags]
 

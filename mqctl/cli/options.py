@@ -48,6 +48,18 @@ AckOption = Annotated[
 PrefetchOption = Annotated[
     int | None, typer.Option("--prefetch", min=1, help="Messages the broker may send ahead of our acknowledgements.")
 ]
+QosOption = Annotated[
+    int | None, typer.Option("-q", "--qos", min=0, max=2, help="Quality of service (MQTT): 0 at most once, 1, 2.")
+]
+SharedOption = Annotated[
+    str | None, typer.Option("--shared", metavar="GROUP", help="The members of the group share the messages (MQTT).")
+]
+RetainedOption = Annotated[
+    str | None,
+    typer.Option(
+        "--retained", metavar="all|skip|only", help="The message that the broker kept for newcomers: too, not, only."
+    ),
+]
 SelectorOption = Annotated[str | None, typer.Option("--selector", help="SQL-92 filter, where the broker has it.")]
 DurableOption = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.interrupts import Interrupts
-from mqctl.cli.options import CountOption, NativeOption, TimeoutOption, duration, duration_option, one_of
+from mqctl.cli.options import CountOption, NativeOption, QosOption, TimeoutOption, duration, duration_option, one_of
 from mqctl.cli.publishing import CONFIRM_TIMEOUT_S, GRACE_S, Publisher, Tally
 from mqctl.cli.sources import Encoder, Source
 from mqctl.cli.target import connected_as_set, settings_for
@@ -128,6 +128,14 @@ class MessageOptions:
     ] = None
     expires: Annotated[float | None, duration_option("--expires", "Not delivered any more after this.")] = None
     priority: Annotated[int | None, typer.Option("--priority", min=0, max=9, help="9 is the most urgent.")] = None
+    qos: QosOption = None
+    retain: Annotated[
+        bool | None, typer.Option("-r", "--retain/--no-retain", help="The broker keeps it for newcomers (MQTT).")
+    ] = None
+    reply_to: Annotated[
+        str | None,
+        typer.Option("--reply-to", metavar="TOPIC", help="Where to answer, in the broker's own words."),
+    ] = None
     as_text: Annotated[
         bool | None, typer.Option("--text/--bytes", help="What JMS readers see; if absent, text where it is UTF-8.")
     ] = None
@@ -149,6 +157,9 @@ class MessageOptions:
             expires_ms=None if expires_s is None else round(duration(expires_s) * 1000),
             priority=preset("priority", self.priority),
             as_text=self.as_text,
+            qos=preset("qos", self.qos),
+            retain=bool(preset("retain", self.retain)),
+            reply_to=self.reply_to,
         )
 
 

@@ -23,7 +23,10 @@ from mqctl.cli.options import (
     IdleOption,
     NativeOption,
     PrefetchOption,
+    QosOption,
+    RetainedOption,
     SelectorOption,
+    SharedOption,
     TimeoutOption,
     duration,
     one_of,
@@ -32,7 +35,7 @@ from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.target import connected_or_hosted, settings_for
 from mqctl.cli.writing import Writer
 from mqctl.errors import MeasuredWrong, UsageError
-from mqctl.model import AckMode, SubscriptionId, Topic
+from mqctl.model import AckMode, Retained, SubscriptionId, Topic
 from mqctl.profiles import Settings
 
 SUBSCRIBE_TIMEOUT_S = 10.0
@@ -52,6 +55,9 @@ class SubscribeOptions:
     prefetch: PrefetchOption = None
     selector: SelectorOption = None
     durable: DurableOption = None
+    shared: SharedOption = None
+    qos: QosOption = None
+    retained: RetainedOption = None
     native: NativeOption = None
 
     def specs(self, settings: Settings, command: str, count: int | None) -> list[SubscribeSpec]:
@@ -67,11 +73,13 @@ class SubscribeOptions:
         native = self.native if self.native is not None else settings.command_default(command, "native")
         ack = self.ack or settings.command_default(command, "ack")
         prefetch = self.prefetch or settings.command_default(command, "prefetch")
+        qos = settings.command_default(command, "qos") if self.qos is None else self.qos
         return [
-            self._spec(topics.parse(name, native=bool(native)), ack, prefetch or _ahead(count)) for name in self.topic
+            self._spec(topics.parse(name, native=bool(native)), ack, prefetch or _ahead(count), qos)
+            for name in self.topic
         ]
 
-    def _spec(self, topic: Topic, ack: str | None, prefetch: int | None) -> SubscribeSpec:
+    def _spec(self, topic: Topic, ack: str | None, prefetch: int | None, qos: int | None) -> SubscribeSpec:
         mode = one_of(AckMode, ack, "--ack") if ack else _usual_ack(topic)
         return SubscribeSpec(
             topic=topic,
@@ -79,6 +87,9 @@ class SubscribeOptions:
             prefetch=None if mode is AckMode.AUTO and self.prefetch is None else prefetch,
             selector=self.selector,
             durable=self.durable,
+            shared=self.shared,
+            qos=qos,
+            retained=one_of(Retained, self.retained or Retained.ALL, "--retained"),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import Never
 
 from mqctl.durations import parse_duration
@@ -71,6 +72,29 @@ def timeout(value: object) -> float:
     if not seconds:
         raise ValueError("must be longer than nothing")
     return seconds
+
+
+def switch(value: object) -> bool:
+    """True or false; in a variable or after a flag also as a word."""
+    words = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    return flag(value)
+
+
+def level(value: object) -> int:
+    """A quality of service: 0, 1 or 2."""
+    if isinstance(value, bool) or str(value) not in ("0", "1", "2"):
+        raise ValueError("must be 0, 1 or 2")
+    return int(str(value))
+
+
+def lasting(value: object) -> float:
+    """A duration, or `always` (without end) or `never` (no time at all), in seconds."""
+    words = {"always": inf, "never": 0.0}
+    if isinstance(value, str) and value in words:
+        return words[value]
+    return duration(value)
 
 
 def url(value: object) -> Url:

@@ -12,6 +12,7 @@ import enum
 import os.path
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, NamedTuple
 
 from mqctl import topics
@@ -20,7 +21,7 @@ from mqctl.errors import ConfigError, SecretError
 from mqctl.model import Topic
 from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
 from mqctl.profiles.secrets import Reference, SecretKind
-from mqctl.target import Secret, Target, TlsOptions, Url
+from mqctl.target import MqttOptions, ReconnectOptions, Secret, Target, TlsOptions, Url, with_protocol
 
 LOCAL = "local"
 """The profile that nobody has to choose: the embedded hub."""
@@ -115,6 +116,8 @@ class Settings:
             user=user,
             password=self._secret("password", f"password for {f'{user} at ' if user else ''}{url.endpoints[0]}"),
             tls=self._tls(),
+            mqtt=MqttOptions(*map(self.get, MqttOptions._fields)),
+            reconnect=self._reconnect(),
             dialect=self.get("dialect"),
             vhost=self.get("vhost"),
             client_id=self.get("client_id"),
@@ -155,7 +158,7 @@ class Settings:
                 f"the url from {self.values['url'].origin} still has the placeholder {blank}",
                 hint=f"mqctl profile add NAME --extends {self.profile.name} --url …",
             )
-        return url
+        return with_protocol(url, self.get("protocol"))
 
     def _tls(self) -> TlsOptions:
         return TlsOptions(
@@ -164,7 +167,12 @@ class Settings:
             key_file=self.path("key_file"),
             key_password=self._secret("key_password", f"password of {self.get('key_file') or 'the key'}"),
             verify=self.get("verify"),
+            crl_file=self.path("crl_file"),
         )
+
+    def _reconnect(self) -> ReconnectOptions:
+        within_s = self.get("within_s")
+        return ReconnectOptions(0.0 if within_s is None else within_s, self.get("pause_max_s"))
 
     def path(self, name: str) -> str | None:
         """A setting that names a file: where that file is."""
@@ -236,7 +244,7 @@ def show(value: object) -> str:
         case Secret():
             return "***"
         case float():
-            return format_duration(value)
+            return "always" if value == inf else format_duration(value)
         case tuple() if not isinstance(value, Reference):
             return ", ".join(value)
         case _:

@@ -12,7 +12,7 @@ from mqctl.errors import ConfigError, TopicError
 from mqctl.model import AckMode, Confirmation
 from mqctl.profiles import readers
 from mqctl.profiles.readers import Reader
-from mqctl.target import Target, TlsOptions
+from mqctl.target import MQTT_VERSIONS, PROTOCOLS, MqttOptions, ReconnectOptions, Target, TlsOptions
 
 
 class Trust(enum.IntEnum):
@@ -56,14 +56,22 @@ class Profile:
     topics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
-_DEFAULTS = {known.name: known.default for known in fields(Target)} | TlsOptions._field_defaults
+_DEFAULTS = (
+    {known.name: known.default for known in fields(Target)}
+    | TlsOptions._field_defaults
+    | MqttOptions._field_defaults
+    | ReconnectOptions._field_defaults
+)
 
 # fmt: off
 SETTINGS: tuple[Setting, ...] = (
     Setting("url", "--url", "MQCTL_URL", "url", readers.url,
             "The broker's address, such as stomp://localhost:61613; a comma list is a failover list."),
+    Setting("protocol", "--protocol", "MQCTL_PROTOCOL", "protocol", readers.one_of(PROTOCOLS),
+            "What is spoken at a bare ws:// or wss:// address: stomp or mqtt."),
     Setting("dialect", "--dialect", "MQCTL_DIALECT", "dialect", readers.dialect,
-            "Whose reading of the protocol is spoken: classic, artemis, rabbitmq, hub, or auto to ask the broker."),
+            "Whose reading of the protocol is spoken: classic, artemis, rabbitmq, mosquitto, hub, or auto to ask "
+            "the broker."),
     Setting("user", "--user", "MQCTL_USER", "auth.user", readers.text,
             "The name to log in with."),
     Setting("password", "--password", "MQCTL_PASSWORD", "auth.password", readers.reference,
@@ -77,6 +85,25 @@ SETTINGS: tuple[Setting, ...] = (
             "How often each side shows that it lives, such as 10s; 0 turns it off.", _DEFAULTS["heart_beat_s"]),
     Setting("connect_timeout_s", "--connect-timeout", "MQCTL_CONNECT_TIMEOUT", "options.connect-timeout",
             readers.timeout, "How long to try to connect, such as 10s.", _DEFAULTS["connect_timeout_s"]),
+    Setting("within_s", "--reconnect", "MQCTL_RECONNECT", "options.reconnect", readers.lasting,
+            "How long to try again when a connection is lost: a duration, always, or never. If absent, always on a "
+            "terminal and one minute elsewhere."),
+    Setting("pause_max_s", "--reconnect-pause", "MQCTL_RECONNECT_PAUSE", "options.reconnect-pause", readers.timeout,
+            "The longest pause between two such tries.", _DEFAULTS["pause_max_s"]),
+    Setting("version", "--mqtt-version", "MQCTL_MQTT_VERSION", "mqtt.version", readers.one_of(MQTT_VERSIONS),
+            "The version of MQTT to speak: 3.1, 3.1.1 or 5.", _DEFAULTS["version"]),
+    Setting("clean", "--clean/--no-clean", "MQCTL_CLEAN", "mqtt.clean", readers.switch,
+            "Whether the broker forgets this client when it leaves (MQTT); without --client-id it always does."),
+    Setting("session_expiry_s", "--session-expiry", "MQCTL_SESSION_EXPIRY", "mqtt.session-expiry", readers.duration,
+            "How long the broker remembers this client after it left (MQTT 5)."),
+    Setting("will_topic", "--will-topic", "MQCTL_WILL_TOPIC", "mqtt.will.topic", readers.text,
+            "Where the broker publishes the last will, when this client is lost (MQTT)."),
+    Setting("will_payload", "--will-payload", "MQCTL_WILL_PAYLOAD", "mqtt.will.payload", readers.text,
+            "What the last will says; empty if absent.", _DEFAULTS["will_payload"]),
+    Setting("will_qos", "--will-qos", "MQCTL_WILL_QOS", "mqtt.will.qos", readers.level,
+            "The quality of service of the last will: 0, 1 or 2.", _DEFAULTS["will_qos"]),
+    Setting("will_retain", "--will-retain/--no-will-retain", "MQCTL_WILL_RETAIN", "mqtt.will.retain", readers.switch,
+            "Whether the broker keeps the last will for newcomers.", _DEFAULTS["will_retain"]),
     Setting("ca_file", "--ca", "MQCTL_CA", "tls.ca", readers.text,
             "PEM file of the authorities to trust in place of the system's."),
     Setting("cert_file", "--cert", "MQCTL_CERT", "tls.cert", readers.text,
@@ -85,6 +112,8 @@ SETTINGS: tuple[Setting, ...] = (
             "PEM file of the private key of that certificate."),
     Setting("key_password", "--key-password", "MQCTL_KEY_PASSWORD", "tls.key-password", readers.reference,
             "Where the password of that key is, as for --password.", secret=True),
+    Setting("crl_file", "--crl", "MQCTL_CRL", "tls.crl", readers.text,
+            "PEM file of the authorities' lists of revoked certificates, which must then be there and be current."),
     # No variable: an environment that silently stops checking certificates is how passwords leak.
     Setting("verify", "--insecure", None, "tls.verify", readers.only_typed,
             "The broker's certificate is checked; --insecure turns that off.", _DEFAULTS["verify"], negated=True),
@@ -101,10 +130,13 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Reader]] = {
         "content-type": readers.text,
         "envelope": readers.flag,
         "native": readers.flag,
+        "qos": readers.level,
+        "retain": readers.flag,
     },
     "tail": {
         "ack": readers.one_of(AckMode),
         "prefetch": readers.count,
+        "qos": readers.level,
         "json": readers.flag,
         "format": readers.text,
         "idle": readers.as_written(readers.duration),
@@ -113,6 +145,7 @@ COMMAND_DEFAULTS: Mapping[str, Mapping[str, Reader]] = {
     "watch": {
         "ack": readers.one_of(AckMode),
         "prefetch": readers.count,
+        "qos": readers.level,
         "idle": readers.as_written(readers.duration),
         "view": readers.text,
         "field": readers.text,

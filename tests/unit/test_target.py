@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.errors import ConfigError
-from mqctl.target import Endpoint, Secret, Target, parse_endpoint, parse_url
+from mqctl.target import Endpoint, Secret, Target, is_encrypted, is_web_socket, parse_endpoint, parse_url
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from mqctl.target import Endpoint, Secret, Target, parse_endpoint, parse_url
         ("stomp://h", "stomp", ["h:61613"], ""),
         ("STOMP://h:1/p", "stomp", ["h:1"], "/p"),
         ("stomps://h", "stomp+ssl", ["h:61614"], ""),
-        ("mqtts://h", "mqtt+ssl", ["h:0"], ""),
+        ("mqtts://h", "mqtt+ssl", ["h:8883"], ""),
         ("stomp+ssl://a:1,stomp+ssl://b:2", "stomp+ssl", ["a:1", "b:2"], ""),
         ("stomp://a,b:2, c ,", "stomp", ["a:61613", "b:2", "c:61613"], ""),
         ("stomp://[::1]:5", "stomp", ["[::1]:5"], ""),
@@ -92,3 +92,17 @@ def test_an_address_to_listen_on_is_a_host_and_a_port_or_a_port(text, endpoint):
 def test_what_is_no_address_is_named(text):
     with pytest.raises(ConfigError, match="not an address"):
         parse_endpoint(text)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "encrypted", "web_socket"),
+    [
+        ("stomp", False, False),
+        ("mqtt+ssl", True, False),
+        ("stomp+ws", False, True),
+        ("mqtt+wss", True, True),
+        ("mem", False, False),
+    ],
+)
+def test_scheme_says_what_carries_it(scheme, encrypted, web_socket):
+    assert (is_encrypted(scheme), is_web_socket(scheme)) == (encrypted, web_socket)

@@ -199,6 +199,8 @@ def send_headers(dialect: Dialect | None, message: Outgoing, destination: str, *
         headers |= _expiry(reading, message.expires_ms, now_ms)
     if message.content_type is not None:
         headers["content-type"] = message.content_type
+    if message.reply_to is not None:
+        headers["reply-to"] = message.reply_to
     return headers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 
 import pytest
 
@@ -18,6 +19,13 @@ from mqctl.profiles.secrets import Reference, SecretKind
         (readers.flag, True, True),
         (readers.flag, False, False),
         (readers.count, 0, 0),
+        (readers.switch, True, True),
+        (readers.switch, "Off", False),
+        (readers.level, "2", 2),
+        (readers.level, 0, 0),
+        (readers.lasting, "always", inf),
+        (readers.lasting, "never", 0.0),
+        (readers.lasting, "2m", 120.0),
         (readers.duration, "0", 0.0),
         (readers.duration, "1m30s", 90.0),
         (readers.timeout, "500ms", 0.5),
@@ -41,6 +49,10 @@ def test_takes(read, written, value):
         (readers.text, 1, "must be a text in quotes"),
         (readers.text, "", "must not be empty"),
         (readers.flag, 1, "must be true or false"),
+        (readers.switch, "perhaps", "must be true or false"),
+        (readers.level, "3", "must be 0, 1 or 2"),
+        (readers.level, True, "must be 0, 1 or 2"),
+        (readers.lasting, "often", "'often'"),
         (readers.count, -1, "whole number from 0 up"),
         (readers.count, True, "whole number from 0 up"),
         (readers.count, "1", "whole number from 0 up"),
@@ -49,7 +61,7 @@ def test_takes(read, written, value):
         (readers.timeout, "0s", "longer than nothing"),
         (readers.url, "localhost", "not a broker URL: 'localhost'"),
         (readers.dialect, "artemi", "did you mean 'artemis'?"),
-        (readers.dialect, "zzz", "known: classic, artemis, rabbitmq, hub, auto"),
+        (readers.dialect, "zzz", "known: classic, artemis, rabbitmq, mosquitto, hub, auto"),
         (readers.labels, "a", "must be a list of texts"),
         (readers.labels, ["a", 1], "must be a list of texts"),
         (readers.one_of(["broker", "socket"]), "brokr", "did you mean 'broker'?"),

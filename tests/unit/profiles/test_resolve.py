@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from math import inf
 
 import pytest
 
@@ -21,6 +22,14 @@ WRITTEN = {
     "key_password": ("env:ONE", "env:TWO"),
     "heart_beat_s": ("1s", "2s"),
     "connect_timeout_s": ("1s", "2s"),
+    "protocol": ("stomp", "mqtt"),
+    "within_s": ("always", "5s"),
+    "pause_max_s": ("1s", "2s"),
+    "version": ("5", "3.1"),
+    "clean": ("yes", "off"),
+    "session_expiry_s": ("1h", "2h"),
+    "will_qos": ("1", "2"),
+    "will_retain": ("true", "false"),
 }
 """Two texts for each setting that takes no plain text."""
 
@@ -126,6 +135,26 @@ def test_target_has_everything():
     tls = target.tls
     assert (tls.ca_file, tls.cert_file, tls.key_file) == ("/d/ca.pem", "/cwd/c.pem", "/k.pem")
     assert tls.key_password.reveal() == " from /d is the password of /k.pem"
+
+
+def test_what_mqtt_and_reconnecting_want_arrives():
+    """The settings of MQTT's CONNECT and of reconnecting arrive in their places; silence is no reconnecting."""
+    target = resolved(flags={"version": "5", "will_qos": "2", "within_s": "1m", "crl_file": "r.pem"}).target()
+    assert (target.mqtt.version, target.mqtt.will_qos, target.mqtt.clean) == ("5", 2, None)
+    assert (target.reconnect.within_s, target.tls.crl_file) == (60.0, "/cwd/r.pem")
+    assert resolved().target().reconnect.within_s == 0.0
+
+
+def test_protocol_completes_a_bare_websocket_address():
+    """`ws://` and `wss://` are what --protocol says, and a mistake where nobody does."""
+    flags = {"url": "wss://h/ws", "protocol": "mqtt"}
+    assert resolved(flags=flags).target().name == "mqtt+wss://h:443/ws"
+    with pytest.raises(ConfigError, match="does not say which protocol") as caught:
+        resolved(flags={"url": "ws://h"}).target()
+    assert "stomp+ws:// or mqtt+ws://" in str(caught.value.hint)
+    with pytest.raises(ConfigError, match="does not fit stomp"):
+        resolved(flags={"url": "stomp://h", "protocol": "mqtt"}).target()
+    assert resolved(flags={"url": "mqtt+ws://h", "protocol": "mqtt"}).target().scheme == "mqtt+ws"
 
 
 def test_home_directory_in_paths(monkeypatch):
@@ -387,6 +416,7 @@ def test_presets():
         (False, "false"),
         (1.5, "1.5s"),
         (0.0, "0s"),
+        (inf, "always"),
         (7, "7"),
         (Dialect.HUB, "hub"),
         ("x", "x"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from math import inf
 
 import pytest
 
@@ -10,7 +11,7 @@ from mqctl.errors import ConfigError
 from mqctl.model import Dialect
 from mqctl.profiles.schema import SETTINGS, Profile, Trust, check_profile, parse_profile, quoted
 from mqctl.profiles.secrets import Reference, SecretKind
-from mqctl.target import Target, TlsOptions, parse_url
+from mqctl.target import MqttOptions, ReconnectOptions, Target, TlsOptions, parse_url
 
 EVERYTHING = {
     "extends": "parent",
@@ -18,8 +19,22 @@ EVERYTHING = {
     "url": "stomp://h:1",
     "dialect": "classic",
     "auth": {"user": "alice", "password": "env:P"},
-    "tls": {"ca": "ca.pem", "cert": "c.pem", "key": "k.pem", "key-password": "prompt"},
-    "options": {"vhost": "/", "client-id": "me", "heart-beat": "0", "connect-timeout": "5s"},
+    "protocol": "stomp",
+    "tls": {"ca": "ca.pem", "cert": "c.pem", "key": "k.pem", "key-password": "prompt", "crl": "r.pem"},
+    "options": {
+        "vhost": "/",
+        "client-id": "me",
+        "heart-beat": "0",
+        "connect-timeout": "5s",
+        "reconnect": "always",
+        "reconnect-pause": "3s",
+    },
+    "mqtt": {
+        "version": "5",
+        "clean": False,
+        "session-expiry": "1h",
+        "will": {"topic": "gone", "payload": "bye", "qos": 1, "retain": True},
+    },
     "defaults": {
         "publish": {"confirm": "socket", "persistent": True, "expires": "10s"},
         "tail": {"ack": "client"},
@@ -56,6 +71,17 @@ def test_reads_everything():
             "cert_file": "c.pem",
             "key_file": "k.pem",
             "key_password": Reference(SecretKind.PROMPT),
+            "crl_file": "r.pem",
+            "protocol": "stomp",
+            "within_s": inf,
+            "pause_max_s": 3.0,
+            "version": "5",
+            "clean": False,
+            "session_expiry_s": 3600.0,
+            "will_topic": "gone",
+            "will_payload": "bye",
+            "will_qos": 1,
+            "will_retain": True,
         },
         defaults=EVERYTHING["defaults"],
         topics={"a.b": {"view": "chart", "labels": ("x",), "envelope": True}},
@@ -77,7 +103,7 @@ def test_empty_document_says_nothing():
         ({"defaults": {"publsh": {}}}, "unknown key defaults.publsh; did you mean 'publish'?"),
         ({"defaults": {"tail": {"akk": "x"}}}, "unknown key defaults.tail.akk; did you mean 'ack'?"),
         ({"topics": {"a b": {"veiw": "x"}}}, "unknown key topics.\"a b\".veiw; did you mean 'view'?"),
-        ({"tls": {"zzzz": 1}}, "unknown key tls.zzzz; known: ca, cert, key, key-password, verify"),
+        ({"tls": {"zzzz": 1}}, "unknown key tls.zzzz; known: ca, cert, key, key-password, crl, verify"),
         (
             {"tls": {"verify": False}},
             "tls.verify: the broker's certificate is always checked; --insecure turns that off",
@@ -132,10 +158,11 @@ def test_check_profile_alone():
 
 def test_every_setting_reaches_the_target():
     """The table of settings has a row for each attribute of the target that is no part of the URL, and no other."""
-    of_target = {known.name for known in dataclasses.fields(Target)} | set(TlsOptions._fields)
+    groups = {"tls": TlsOptions, "mqtt": MqttOptions, "reconnect": ReconnectOptions}
+    of_target = {known.name for known in dataclasses.fields(Target)} - set(groups)
+    of_target.update(*(group._fields for group in groups.values()))
     by_url = {"scheme", "endpoints", "path"}
-    grouped = {"tls"}
-    assert {setting.name for setting in SETTINGS} == (of_target - by_url - grouped) | {"url"}
+    assert {setting.name for setting in SETTINGS} == (of_target - by_url) | {"url", "protocol"}
 
 
 @pytest.mark.parametrize("column", ["name", "flag", "env", "key"])

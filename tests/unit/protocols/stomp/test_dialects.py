@@ -57,8 +57,8 @@ def test_the_server_header_tells_the_broker(server, dialect):
     assert dialect_of(server) is dialect
 
 
-def test_every_dialect_has_its_row():
-    assert set(READINGS) == {*Dialect, None}
+def test_every_dialect_of_stomp_has_its_row():
+    assert set(READINGS) == {*Dialect, None} - {Dialect.MOSQUITTO}
 
 
 class TestSend:
