@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 
 from mqctl.adapters import tls
 from mqctl.adapters.base import AdapterInfo, Connection, EventSink
+from mqctl.adapters.dialing import Dialer, try_each
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import agree
 from mqctl.adapters.stomp_connection import StompConnection
 from mqctl.adapters.stomp_events import error_text
 from mqctl.adapters.stomp_transport import Transport
-from mqctl.adapters.stream import dial
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.stomp.codec import Frame, FrameError, encode
@@ -49,32 +49,15 @@ class StompAdapter:
         """See `Adapter.connect`. Endpoints that do not answer leave their share of the time to the others."""
         if target.dialect is Dialect.MOSQUITTO:
             raise ConfigError("Mosquitto speaks MQTT, not STOMP", hint="use an mqtt:// address, or another --dialect")
-        deadline = time.monotonic() + target.connect_timeout_s
-        context = tls.context(target.tls) if target.scheme == TLS_SCHEME else None
-        failures: list[ConnectError] = []
-        for index, endpoint in enumerate(target.endpoints):
-            now = time.monotonic()
-            until = now + (deadline - now) / (len(target.endpoints) - index)
-            try:
-                return _connect(target, endpoint, context, until, sink)
-            except ConnectError as error:
-                failures.append(error)
-        raise _summed_up(failures)
+        dialer = Dialer(target)
+        return try_each(target, lambda endpoint, deadline: _connect(target, dialer, endpoint, deadline, sink))
 
 
 _REFUSALS: Final = Refusals(StompAdapter.info)
 
 
-def _summed_up(failures: list[ConnectError]) -> ConnectError:
-    if len(failures) == 1:
-        return failures[0]
-    return ConnectError("no endpoint answers: " + "; ".join(map(str, failures)), hint=failures[0].hint)
-
-
-def _connect(
-    target: Target, endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float, sink: EventSink
-) -> StompConnection:
-    transport = Transport(dial(endpoint, context, deadline), str(endpoint))
+def _connect(target: Target, dialer: Dialer, endpoint: Endpoint, deadline: float, sink: EventSink) -> StompConnection:
+    transport = Transport(dialer.dial(endpoint, deadline), str(endpoint))
     try:
         answer = _login(transport, target, endpoint, deadline)
         beat = agree(target.heart_beat_s, answer.headers.get(Header.HEART_BEAT))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import queue
 import select
 import socket
 import ssl
@@ -12,20 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from mqctl.adapters import tls
-from mqctl.errors import ConnectError, TlsError
-from mqctl.target import Endpoint
-
 READ_BYTES = 256 * 1024
 """Most bytes taken from the kernel at once."""
 
 _ENCRYPT_BYTES = 256 * 1024
 """Most bytes encrypted before they are sent, so that a read waits for the cipher only shortly."""
-
-_REFUSED_HINT = (
-    "is the broker running, and STOMP switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by itself; "
-    "the standby of an Amazon MQ pair refuses too: name both endpoints"
-)
 
 
 class Stream(Protocol):
@@ -209,88 +199,30 @@ class _TlsStream:
             self._plain.close()
 
 
-def dial(endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float) -> Stream:
-    """Connect, and with a `context` agree on TLS; there is no falling back to plain.
+def plain(sock: socket.socket) -> Stream:
+    """A connected socket as it is."""
+    return _PlainStream(sock)
+
+
+def encrypted(sock: socket.socket, context: ssl.SSLContext, host: str, deadline: float) -> Stream:
+    """TLS over a connected socket, once keys are agreed and the certificate is checked. A failure closes the socket.
 
     Args:
-        endpoint: Where to.
-        context: How the peer's certificate is checked; None is plain TCP.
-        deadline: On the clock of time.monotonic, for all of it.
+        sock: Connected.
+        context: How the peer's certificate is checked.
+        host: The name in it.
+        deadline: On the clock of time.monotonic.
 
     Raises:
-        ConnectError: Nobody answers there.
-        TlsError: The peer does not speak TLS, or its certificate is not trusted.
+        OSError: It failed (ssl.SSLError), broke, or was not done by the deadline (TimeoutError).
     """
-    sock = _connected(endpoint, deadline)
     try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is None:
-            return _PlainStream(sock)
-        stream = _TlsStream(sock, context, endpoint.host)
+        stream = _TlsStream(sock, context, host)
         stream.handshake(deadline)
-    except TimeoutError:
+    except OSError:
         sock.close()
-        raise TlsError(
-            f"{endpoint} accepted the connection but did not answer in TLS",
-            hint="for a plain port use the scheme without +ssl",
-        ) from None
-    except OSError as error:
-        sock.close()
-        raise tls.handshake_error(endpoint, error) from error
+        raise
     return stream
-
-
-def _connected(endpoint: Endpoint, deadline: float) -> socket.socket:
-    addresses = _resolved(endpoint, deadline)
-    failure: OSError = OSError("no address")
-    for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
-        # One dead address must not use up the time of the others.
-        sock.settimeout(max(0.001, (deadline - time.monotonic()) / (len(addresses) - index)))
-        try:
-            sock.connect(address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        else:
-            return sock
-    raise _connect_error(endpoint, failure) from failure
-
-
-def _connect_error(endpoint: Endpoint, error: OSError) -> ConnectError:
-    match error:
-        case ConnectionRefusedError():
-            return ConnectError(f"nobody listens at {endpoint}: connection refused", hint=_REFUSED_HINT)
-        case TimeoutError():
-            return ConnectError(
-                f"{endpoint} did not answer in time",
-                hint="check host, port and firewall; a broker at Amazon MQ must be public or in your VPC",
-            )
-        case _:
-            return ConnectError(f"cannot connect to {endpoint}: {error.strerror or error}")
-
-
-_Addresses = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]
-
-
-def _resolved(endpoint: Endpoint, deadline: float) -> _Addresses:
-    """The addresses of a host. The system's resolver knows no deadline, so it is left behind when it takes too long."""
-    answers: queue.SimpleQueue[_Addresses | OSError] = queue.SimpleQueue()
-
-    def resolve() -> None:
-        try:
-            answers.put(socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))  # type: ignore[arg-type]  # typeshed unites IPv4 and IPv6
-        except (OSError, UnicodeError) as error:
-            answers.put(error if isinstance(error, OSError) else OSError(str(error)))
-
-    threading.Thread(target=resolve, name=f"mqctl.resolve.{endpoint.host}", daemon=True).start()
-    try:
-        answer = answers.get(timeout=max(0.001, deadline - time.monotonic()))
-    except queue.Empty:
-        raise ConnectError(f"looking up the host {endpoint.host!r} took too long") from None
-    if isinstance(answer, OSError):
-        raise ConnectError(f"no such host: {endpoint.host!r} ({answer.strerror or answer})") from answer
-    return answer
 
 
 def _poke(sending: threading.Lock, sock: socket.socket, write: Callable[[], None]) -> bool:

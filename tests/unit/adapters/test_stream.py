@@ -9,14 +9,15 @@ import time
 
 import pytest
 
-from mqctl.adapters.stream import dial
+from mqctl.adapters import dialing
+from mqctl.adapters.stream import plain
 from mqctl.target import Endpoint
 
 
 def test_a_write_that_is_interrupted_half_way_breaks_the_connection():
     """What is sent later must not become a part of the message that was cut short."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        stream = dial(Endpoint(*listener.getsockname()), None, deadline=time.monotonic() + 10)
+        stream = plain(dialing.connect(Endpoint(*listener.getsockname()), time.monotonic() + 10))
         peer, _ = listener.accept()
         with peer:
             # The peer does not read, so that the write stands half done when the signal comes.

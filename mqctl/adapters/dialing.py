@@ -1,0 +1,202 @@
+"""Reaching a broker: each endpoint in turn, TCP or TLS, with WebSocket on top, through a proxy where one is set."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from mqctl.adapters import tls
+from mqctl.adapters.stream import Stream, encrypted, plain
+from mqctl.errors import ConnectError, TlsError
+from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
+
+_SHORTEST_S: Final = 0.001
+"""A timeout of 0 would mean something else to a socket."""
+
+_STANDBY: Final = "the standby of an Amazon MQ pair refuses too: name both endpoints"
+_REFUSED_HINTS: Final = {
+    "stomp": "is the broker running, and STOMP switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by "
+    f"itself; {_STANDBY}",
+    "mqtt": "is the broker running, and MQTT switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by "
+    f"itself, and RabbitMQ needs a plugin; {_STANDBY}",
+}
+_REFUSED_WEB_HINT: Final = (
+    "is the broker running, and WebSocket switched on? Usual ports: ActiveMQ 61614, Amazon MQ 61619, RabbitMQ 15674 "
+    "for STOMP and 15675 for MQTT"
+)
+
+_T = TypeVar("_T")
+
+
+def try_each(target: Target, connect: Callable[[Endpoint, float], _T]) -> _T:
+    """Connect to the first endpoint that answers. One that does not leaves the others their share of the time.
+
+    Args:
+        target: The endpoints, and the time for all of them.
+        connect: Connects to an endpoint until a deadline, on the clock of time.monotonic.
+
+    Raises:
+        ConnectError: None answers; what each said is in the message.
+        MqctlError: What else `connect` raises, at once.
+    """
+    deadline = time.monotonic() + target.connect_timeout_s
+    failures: list[ConnectError] = []
+    for index, endpoint in enumerate(target.endpoints):
+        now = time.monotonic()
+        try:
+            return connect(endpoint, now + (deadline - now) / (len(target.endpoints) - index))
+        except ConnectError as error:
+            failures.append(error)
+    raise _summed_up(failures)
+
+
+def _summed_up(failures: list[ConnectError]) -> ConnectError:
+    if len(failures) == 1:
+        return failures[0]
+    return ConnectError("no endpoint answers: " + "; ".join(map(str, failures)), hint=failures[0].hint)
+
+
+def encrypted_scheme(scheme: str) -> str:
+    """The same protocol over TLS."""
+    return scheme if is_encrypted(scheme) else f"{scheme}s" if is_web_socket(scheme) else f"{scheme}+ssl"
+
+
+def plain_scheme(scheme: str) -> str:
+    """The same protocol without TLS."""
+    return (
+        scheme.removesuffix("+ssl") if not is_web_socket(scheme) else scheme.removesuffix("s").removesuffix("w") + "w"
+    )
+
+
+class Dialer:
+    """Opens streams to a target's endpoints, by its scheme.
+
+    Args:
+        target: Scheme, TLS, and the path of WebSocket.
+        subprotocols: What WebSocket offers to the server, in order of preference (RFC 6455, 1.9).
+        text: Whether WebSocket carries as text what is text, or all as binary.
+
+    Raises:
+        ConfigError: TLS cannot be spoken as asked.
+    """
+
+    def __init__(self, target: Target, *, subprotocols: tuple[str, ...] = (), text: bool = False) -> None:
+        self._target = target
+        self._subprotocols = subprotocols
+        self._text = text
+        self._context = tls.context(target.tls) if is_encrypted(target.scheme) else None
+
+    def dial(self, endpoint: Endpoint, deadline: float) -> Stream:
+        """Connect; there is no falling back from TLS to plain.
+
+        Args:
+            endpoint: Where to.
+            deadline: On the clock of time.monotonic, for all of it.
+
+        Raises:
+            ConnectError: Nobody answers there.
+            TlsError: The peer does not speak TLS, or its certificate is not trusted.
+            RefusedError: The server or a proxy does not let us in.
+            ProtocolError: The peer does not speak HTTP or WebSocket.
+        """
+        stream = self._secured(self._connected(endpoint, deadline), endpoint, deadline)
+        if not is_web_socket(self._target.scheme):
+            return stream
+        raise NotImplementedError
+
+    def _connected(self, endpoint: Endpoint, deadline: float) -> socket.socket:
+        try:
+            return connect(endpoint, deadline)
+        except ConnectError as error:
+            if isinstance(error.__cause__, ConnectionRefusedError):
+                error.hint = _refused_hint(self._target.scheme)
+            raise
+
+    def _secured(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> Stream:
+        if self._context is None:
+            return plain(sock)
+        try:
+            return encrypted(sock, self._context, endpoint.host, deadline)
+        except OSError as error:
+            raise _tls_error(endpoint, error, self._target.scheme) from error
+
+
+def _refused_hint(scheme: str) -> str:
+    return _REFUSED_WEB_HINT if is_web_socket(scheme) else _REFUSED_HINTS[scheme.partition("+")[0]]
+
+
+def _tls_error(endpoint: Endpoint, error: OSError, scheme: str) -> TlsError:
+    if isinstance(error, TimeoutError) and not isinstance(error, ssl.SSLError):
+        return TlsError(
+            f"{endpoint} accepted the connection but did not answer in TLS",
+            hint=f"for a plain port use the scheme {plain_scheme(scheme)}",
+        )
+    return tls.handshake_error(endpoint, error)
+
+
+def connect(endpoint: Endpoint, deadline: float) -> socket.socket:
+    """A TCP connection that sends small frames at once.
+
+    Args:
+        endpoint: Where to.
+        deadline: On the clock of time.monotonic.
+
+    Raises:
+        ConnectError: Nobody answers there; its cause is the system's error.
+    """
+    addresses = _resolved(endpoint, deadline)
+    failure: OSError = OSError("no address")
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        # One dead address must not use up the time of the others.
+        sock.settimeout(max(_SHORTEST_S, (deadline - time.monotonic()) / (len(addresses) - index)))
+        try:
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            failure = error
+        else:
+            return sock
+    raise _connect_error(endpoint, failure) from failure
+
+
+def _connect_error(endpoint: Endpoint, error: OSError) -> ConnectError:
+    match error:
+        case ConnectionRefusedError():
+            return ConnectError(f"nobody listens at {endpoint}: connection refused")
+        case TimeoutError():
+            return ConnectError(
+                f"{endpoint} did not answer in time",
+                hint="check host, port and firewall; a broker at Amazon MQ must be public or in your VPC",
+            )
+        case _:
+            return ConnectError(f"cannot connect to {endpoint}: {error.strerror or error}")
+
+
+_Addresses = list[tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int]]]
+
+
+def _resolved(endpoint: Endpoint, deadline: float) -> _Addresses:
+    """The addresses of a host. The system's resolver knows no deadline, so it is left behind when it takes too long."""
+    answers: queue.SimpleQueue[_Addresses | OSError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            answers.put(socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM))  # type: ignore[arg-type]  # typeshed unites IPv4 and IPv6
+        except (OSError, UnicodeError) as error:
+            answers.put(error if isinstance(error, OSError) else OSError(str(error)))
+
+    threading.Thread(target=resolve, name=f"mqctl.resolve.{endpoint.host}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=max(_SHORTEST_S, deadline - time.monotonic()))
+    except queue.Empty:
+        raise ConnectError(f"looking up the host {endpoint.host!r} took too long") from None
+    if isinstance(answer, OSError):
+        raise ConnectError(f"no such host: {endpoint.host!r} ({answer.strerror or answer})") from answer
+    return answer
