@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from mqctl.adapters.base import Adapter
 from mqctl.errors import ConfigError, PluginError
+from mqctl.target import WEB_SOCKETS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint, EntryPoints
@@ -27,6 +28,16 @@ _Factory = Callable[[], Adapter]
 def schemes() -> tuple[str, ...]:
     """Every scheme that some transport claims, sorted; nothing is loaded for it."""
     return tuple(sorted({*BUILT_IN, *(point.name for point in _claims())}))
+
+
+def check_scheme(scheme: str) -> None:
+    """Refuse a scheme that no transport will ever serve; nothing is loaded.
+
+    Raises:
+        ConfigError: No transport has it. A bare `ws` or `wss` is not refused: a profile says what is spoken there.
+    """
+    if scheme not in (*WEB_SOCKETS, *schemes()):
+        raise _unknown(scheme)
 
 
 def adapter_for(scheme: str) -> Adapter:
@@ -78,6 +89,10 @@ def _owner(point: EntryPoint) -> str:
 def _unknown(scheme: str) -> ConfigError:
     import difflib  # noqa: PLC0415 - only a mistake pays for it
 
+    from mqctl.profiles.foreign import FOREIGN  # noqa: PLC0415
+
+    if foreign := FOREIGN.get(scheme):
+        return ConfigError(f"{scheme}:// {foreign.meaning}", hint=foreign.hint)
     known = schemes()
     near = difflib.get_close_matches(scheme, known, n=1)
     hint = f"did you mean {near[0]}://?" if near else "schemes: " + ", ".join(known)

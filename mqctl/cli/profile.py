@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.help import Command, command_app
 from mqctl.errors import ConfigError, ExitCode, MqctlError, UsageError
 from mqctl.profiles.resolve import Firmness, Settings, show
 from mqctl.profiles.schema import SETTINGS
 from mqctl.profiles.store import Found, Place, Store
+from mqctl.target import parse_url
 
 WIDTH_OF_A_PIPE = 10_000
 """Columns: wide enough for any path, so that a row stays a line."""
@@ -87,9 +89,27 @@ def add_profile(
     name: Annotated[str, typer.Argument(help="Its name.")],
     *,
     url: Annotated[str | None, typer.Option(help="The broker's address, or a comma list of them.")] = None,
+    amazonmq: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BROKER", help="Ask Amazon MQ for the address: a broker's id, name, ARN or any of its URLs."
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stomp|mqtt|stomp-ws|mqtt-ws",
+            help="With --amazonmq, which endpoints to take [default: stomp]; with a bare wss:// URL, stomp or mqtt.",
+        ),
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="With --amazonmq: the region, if the environment has none.")
+    ] = None,
+    aws_profile: Annotated[str | None, typer.Option(help="With --amazonmq: the section of ~/.aws/config.")] = None,
     user: Annotated[str | None, typer.Option(help="The name to log in with.")] = None,
     password_ref: Annotated[
-        str | None, typer.Option(help="Where the password is: env:NAME, file:PATH, command:… or prompt.")
+        str | None,
+        typer.Option(help="Where the password is: env:NAME, file:PATH, command:…, aws-secret:NAME#KEY, prompt."),
     ] = None,
     dialect: Annotated[str | None, typer.Option(help="classic, artemis, rabbitmq, hub or auto.")] = None,
     vhost: Annotated[str | None, typer.Option(help="The virtual host (RabbitMQ).")] = None,
@@ -98,23 +118,35 @@ def add_profile(
     description: Annotated[str | None, typer.Option(help="One line about it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the profile if it exists.")] = False,
 ) -> None:
-    """Write a profile into your configuration, and print its file."""
+    """Write a profile into your configuration, and print its file.
+
+    Examples:
+      mqctl profile add work --url stomp+ssl://broker.example:61614 --user alice --password-ref env:WORK_PASSWORD
+      mqctl profile add shop --amazonmq orders --user alice --password-ref aws-secret:shop/broker#password
+    """
     from mqctl.profiles import edit
 
     context, store = _world(ctx)
     url = url or context.url
-    if not (url or extends):
-        raise UsageError("a profile needs a broker", hint="--url URL, or --extends PROFILE")
+    _check_source(url, amazonmq, extends, of_aws=(region, aws_profile))
+    edit.check_name(store, name, force=force)
     said = {
         "description": description,
         "extends": extends,
         "url": url,
+        "protocol": None if amazonmq else protocol,
         "dialect": dialect,
         "auth.user": user,
         "auth.password": password_ref,
         "tls.ca": ca and str(context.cwd / ca),
         "options.vhost": vhost,
     }
+    if amazonmq:
+        from mqctl.cli.amazonmq import keys_of_broker
+
+        way = protocol or "stomp"
+        keys = keys_of_broker(context, amazonmq, way=way, region=region, aws_profile=aws_profile, user=user)
+        said = keys | {key: value for key, value in said.items() if value is not None}
     path = edit.add(store, name, said, force=force)
     context.emit(str(path))
     found = store.find(name)
@@ -157,7 +189,21 @@ def check_profiles(
 def _world(ctx: typer.Context) -> tuple[AppContext, Store]:
     context = ctx.find_object(AppContext)
     assert context is not None
-    return context, Store(context.environ, context.cwd)
+    return context, Store(context.environ, context.cwd, ask_aws=ask_secrets_manager)
+
+
+def _check_source(url: str | None, amazonmq: str | None, extends: str | None, *, of_aws: Sequence[str | None]) -> None:
+    """Where the address of a new profile comes from: one place, or its parent."""
+    if not (url or amazonmq or extends):
+        raise UsageError("a profile needs a broker", hint="--url URL, or --extends PROFILE, or --amazonmq BROKER")
+    if url and amazonmq:
+        raise UsageError("--url and --amazonmq both say where the broker is", hint="leave one of them away")
+    if any(of_aws) and not amazonmq:
+        raise UsageError("--region and --aws-profile belong to --amazonmq", hint="--amazonmq BROKER")
+    if url:
+        from mqctl.adapters.registry import check_scheme
+
+        check_scheme(parse_url(url).scheme)
 
 
 def _with_active(store: Store, active: Found | None) -> Iterator[Found]:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from mqctl.adapters.base import Connection
 from mqctl.adapters.inbox import Inbox
+from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
 from mqctl.errors import ConnectError
@@ -20,7 +21,9 @@ def settings_for(context: AppContext, flags: Flags) -> Settings:
     """Merge a command's options with those before the command, the environment and the profiles."""
     before = {"url": context.url, "profile": context.profile}
     given = {name: before.get(name) if value is None else value for name, value in flags.items()}
-    settings = load_settings(given, environ=context.environ, cwd=context.cwd, warn=context.report)
+    settings = load_settings(
+        given, environ=context.environ, cwd=context.cwd, warn=context.report, ask_aws=ask_secrets_manager
+    )
     for notice in settings.notices:
         context.report(notice)
     return settings

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mqctl.errors import ConfigError
+from mqctl.profiles.amazonmq import check_url
+from mqctl.profiles.foreign import FOREIGN
 from mqctl.profiles.readers import did_you_mean
 from mqctl.profiles.resolve import Firmness, Settings, placeholder
 from mqctl.profiles.schema import parse_profile
 from mqctl.profiles.store import Found, Store, read_document
+from mqctl.target import with_protocol
 
 _FILES = ("ca_file", "cert_file", "key_file")
 
@@ -34,13 +37,25 @@ def check(store: Store, found: Found, *, schemes: Collection[str], views: Collec
     url = settings.get("url")
     if url is None:
         return Report(("it has no url, and no parent that has one",))
-    return Report(tuple(_wrong(settings, schemes, views)), placeholder(url))
+    return Report((*_wrong_url(settings, schemes), *_wrong(settings, views)), placeholder(url))
 
 
-def _wrong(settings: Settings, schemes: Collection[str], views: Collection[str]) -> Iterator[str]:
-    scheme = settings.get("url").scheme
-    if scheme not in schemes:
-        yield f"no transport for {scheme}://; {did_you_mean(scheme, schemes)}"
+def _wrong_url(settings: Settings, schemes: Collection[str]) -> Iterator[str]:
+    try:
+        url = with_protocol(settings.get("url"), settings.get("protocol"))
+        check_url(url)
+    except ConfigError as error:
+        yield "; ".join(filter(None, (str(error), error.hint)))
+        return
+    if url.scheme in schemes:
+        return
+    if foreign := FOREIGN.get(url.scheme):
+        yield f"{url.scheme}:// {foreign.meaning}; {foreign.hint}"
+    else:
+        yield f"no transport for {url.scheme}://; {did_you_mean(url.scheme, schemes)}"
+
+
+def _wrong(settings: Settings, views: Collection[str]) -> Iterator[str]:
     for name in _FILES:
         path = settings.path(name)
         if path and not Path(path).is_file():

@@ -33,14 +33,12 @@ def add(store: Store, name: str, said: Mapping[str, str | bool | None], *, force
     """Write a profile into the user's own ones, and return its file.
 
     Raises:
-        UsageError: The name is none, or is taken and `force` is not set.
+        UsageError: As `check_name`.
         ConfigError: What is said is no profile, or its parent is missing; nothing was written.
     """
     import tomllib  # noqa: PLC0415
 
-    if not _NAME.fullmatch(name) or name.endswith(SUFFIX):
-        raise UsageError(f"not a name for a profile: {name!r}", hint="letters, digits, '.', '_' and '-'")
-    path = store.config_dir() / "profiles" / (name + SUFFIX)
+    path = check_name(store, name, force=force)
     text = compose(said)
     check_profile(tomllib.loads(text), name=name, path=f"profile {name}")
     if parent := said.get("extends"):
@@ -50,10 +48,28 @@ def add(store: Store, name: str, said: Mapping[str, str | bool | None], *, force
         with path.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"the profile {name} exists already: {path}", hint="--force replaces it") from None
+        raise _taken(name, path) from None
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from None
     return path
+
+
+def check_name(store: Store, name: str, *, force: bool = False) -> Path:
+    """The file that a new profile of the user would be.
+
+    Raises:
+        UsageError: The name is none, or is taken and `force` is not set.
+    """
+    if not _NAME.fullmatch(name) or name.endswith(SUFFIX):
+        raise UsageError(f"not a name for a profile: {name!r}", hint="letters, digits, '.', '_' and '-'")
+    path = store.config_dir() / "profiles" / (name + SUFFIX)
+    if path.exists() and not force:
+        raise _taken(name, path)
+    return path
+
+
+def _taken(name: str, path: Path) -> UsageError:
+    return UsageError(f"the profile {name} exists already: {path}", hint="--force replaces it")
 
 
 def use(store: Store, found: Found) -> str:

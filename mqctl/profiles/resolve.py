@@ -20,7 +20,7 @@ from mqctl.durations import format_duration
 from mqctl.errors import ConfigError, SecretError
 from mqctl.model import Topic
 from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
-from mqctl.profiles.secrets import Reference, SecretKind
+from mqctl.profiles.secrets import ACTING, Reference
 from mqctl.target import MqttOptions, ReconnectOptions, Secret, Target, TlsOptions, Url, with_protocol
 
 LOCAL = "local"
@@ -321,11 +321,11 @@ def _notices(values: Mapping[str, Value], profile: Profile, firmness: Firmness) 
 def _check_trust(secret: Value, url: Value) -> None:
     """A file in the working directory came with whatever was downloaded there; it may not send secrets around."""
     least = min(secret, url, key=lambda value: value.trust)
-    runs_command = isinstance(secret.value, Reference) and secret.value.kind is SecretKind.COMMAND
-    if least.trust is Trust.NO_SECRETS or (least.trust is Trust.NO_COMMANDS and runs_command):
+    acts = isinstance(secret.value, Reference) and secret.value.kind in ACTING
+    if least.trust is Trust.NO_SECRETS or (least.trust is Trust.NO_COMMANDS and acts):
         raise SecretError(
             f"{least.origin} was only found in the working directory, so it gets no secret ({show(secret.value)})",
-            hint="give the path of the file to --profile" + ("" if runs_command else ", or its name"),
+            hint="give the path of the file to --profile" + ("" if acts else ", or its name"),
         )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Mapping
-from typing import NamedTuple, assert_never
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, assert_never
 
 from mqctl.errors import SecretError
 from mqctl.target import Secret
@@ -18,7 +18,7 @@ SECRET_BYTES_MAX = 64 * 1024
 
 HOW_TO_REFER = (
     'write "env:NAME" (an environment variable), "file:PATH" (its first line), "command:PROGRAM ARGUMENTS" '
-    '(the first line that it prints) or "prompt" (ask me)'
+    '(the first line that it prints), "aws-secret:NAME#KEY" (AWS Secrets Manager) or "prompt" (ask me)'
 )
 
 
@@ -28,11 +28,16 @@ class SecretKind(enum.StrEnum):
     ENV = "env"
     FILE = "file"
     COMMAND = "command"
+    AWS_SECRET = "aws-secret"  # noqa: S105 - not a secret, but where one is
     PROMPT = "prompt"
 
 
+ACTING: Final = frozenset({SecretKind.COMMAND, SecretKind.AWS_SECRET})
+"""Kinds that do something in the user's name to get at the secret, beyond reading what lies there."""
+
+
 class Reference(NamedTuple):
-    """Leads to a secret. `rest` is the variable's name, the path or the command line; empty for a prompt."""
+    """Leads to a secret. `rest` is the variable's name, the path, the command line or the name at AWS, if any."""
 
     kind: SecretKind
     rest: str = ""
@@ -59,6 +64,10 @@ class Found(NamedTuple):
     warning: str | None = None
 
 
+AskAws = Callable[[str, str], Secret]
+"""Asks AWS Secrets Manager: (what follows `aws-secret:`, what it is for)."""
+
+
 def parse_reference(text: str) -> Reference:
     """Read a reference.
 
@@ -68,14 +77,16 @@ def parse_reference(text: str) -> Reference:
     if text == SecretKind.PROMPT:
         return Reference(SecretKind.PROMPT)
     kind, colon, rest = text.partition(":")
-    if not colon or kind not in ("env", "file", "command"):
+    if not colon or kind not in (*SecretKind,) or kind == SecretKind.PROMPT:
         raise ValueError(f"a password is not written here; {HOW_TO_REFER}")
-    if not rest.strip():
+    if not rest.strip() or (kind == SecretKind.AWS_SECRET and rest.strip().startswith("#")):
         raise ValueError(f"nothing follows {kind + ':'!r}")
     return Reference(SecretKind(kind), rest)
 
 
-def follow(reference: Reference, *, environ: Mapping[str, str], base: str, what: str) -> Found:
+def follow(
+    reference: Reference, *, environ: Mapping[str, str], base: str, what: str, ask_aws: AskAws | None = None
+) -> Found:
     """Fetch a secret.
 
     Args:
@@ -83,9 +94,11 @@ def follow(reference: Reference, *, environ: Mapping[str, str], base: str, what:
         environ: The environment variables.
         base: The directory that a relative path starts from.
         what: Names the secret in messages and in the prompt, such as `password for alice`.
+        ask_aws: Asks AWS, which nothing on this layer can do; None where nobody does.
 
     Raises:
         SecretError: The reference leads nowhere.
+        MqctlError: As `ask_aws`.
     """
     match reference.kind:
         case SecretKind.ENV:
@@ -94,6 +107,10 @@ def follow(reference: Reference, *, environ: Mapping[str, str], base: str, what:
             return _from_file(os.path.join(base, os.path.expanduser(reference.rest)), what)  # noqa: PTH111, PTH118 - pathlib is slow to import
         case SecretKind.COMMAND:
             return Found(_from_command(reference, base, what))
+        case SecretKind.AWS_SECRET:
+            if ask_aws is None:
+                raise SecretError(f"{what}: nobody here asks AWS for {reference}")
+            return Found(ask_aws(reference.rest, what))
         case SecretKind.PROMPT:
             return Found(_from_prompt(what))
         case _:

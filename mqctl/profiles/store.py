@@ -50,11 +50,18 @@ class Choice(NamedTuple):
 
 
 class Store:
-    """The profiles that can be seen from a working directory with an environment."""
+    """The profiles that can be seen from a working directory with an environment.
 
-    def __init__(self, environ: Mapping[str, str], cwd: Path) -> None:
+    Args:
+        environ: The environment variables.
+        cwd: The working directory.
+        ask_aws: Follows references to AWS Secrets Manager.
+    """
+
+    def __init__(self, environ: Mapping[str, str], cwd: Path, *, ask_aws: secrets.AskAws | None = None) -> None:
         self.environ = environ
         self.cwd = cwd
+        self.ask_aws = ask_aws
 
     def places(self) -> Iterator[tuple[Place, Path]]:
         """The directories to search, in order."""
@@ -169,7 +176,7 @@ class Store:
         warn: Warn,
     ) -> Settings:
         def read_secret(reference: secrets.Reference, base: str, what: str) -> Secret:
-            led_to = secrets.follow(reference, environ=self.environ, base=base, what=what)
+            led_to = secrets.follow(reference, environ=self.environ, base=base, what=what, ask_aws=self.ask_aws)
             if led_to.warning:
                 warn(led_to.warning)
             return led_to.secret
@@ -213,6 +220,7 @@ def load_settings(
     environ: Mapping[str, str],
     cwd: Path,
     warn: Warn,
+    ask_aws: secrets.AskAws | None = None,
 ) -> Settings:
     """What every command asks: all settings, by the precedence flag, environment, profile, its parent, default.
 
@@ -222,11 +230,12 @@ def load_settings(
         environ: The environment variables.
         cwd: The working directory.
         warn: Takes a sentence for the user about a secret that is kept badly, when `Settings.target` finds one.
+        ask_aws: Follows references to AWS Secrets Manager, as `mqctl.aws.ask_secrets_manager` does.
 
     Raises:
         ConfigError: A profile, a flag or a variable is wrong.
     """
-    return Store(environ, cwd).load(flags, warn=warn)
+    return Store(environ, cwd, ask_aws=ask_aws).load(flags, warn=warn)
 
 
 def is_path(profile: str) -> bool:

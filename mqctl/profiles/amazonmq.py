@@ -1,0 +1,126 @@
+"""What goes wrong at Amazon MQ, told from a host's name and a failure: the next step for each. Pure.
+
+That every endpoint speaks TLS, and the shape of a host's name, is in Amazon MQ's Developer Guide ("Amazon MQ for
+ActiveMQ brokers"); newer brokers have names under `on.aws`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from mqctl.errors import ConfigError
+from mqctl.target import Endpoint, Url, is_encrypted
+
+RABBITMQ_ENGINE: Final = (
+    "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT: use a broker of its ActiveMQ engine, "
+    "or a RabbitMQ of your own with the STOMP or MQTT plugin"
+)
+"""The one sentence about that engine; the profile `amazonmq-rabbitmq` says it too."""
+
+CONSOLE_PORT: Final = 8162
+OTHER_PORTS: Final = {61617: "OpenWire", 5671: "AMQP", CONSOLE_PORT: "the web console"}
+"""What else than STOMP and MQTT the ActiveMQ engine serves, by port."""
+
+TAKE_ANOTHER: Final = "take the endpoint of the same broker that begins with stomp+ssl://, mqtt+ssl:// or wss://"
+
+BROKER_ID: Final = r"b-[0-9a-z]{8}(?:-[0-9a-z]{4}){3}-[0-9a-z]{12}"
+_HOST: Final = re.compile(
+    rf"(?P<id>{BROKER_ID})(?:-(?P<instance>\d))?\.mq\.(?P<region>[a-z0-9-]+)"
+    r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws)",
+    re.IGNORECASE,
+)
+
+
+class Problem(enum.Enum):
+    """How a connection failed, as the transport saw it."""
+
+    REFUSED = enum.auto()
+    TIMEOUT = enum.auto()
+    NO_HOST = enum.auto()
+    NOT_TLS = enum.auto()
+    """We spoke in plain text, and the peer hung up or never answered."""
+    OTHER_PROTOCOL = enum.auto()
+    """The peer answered, but not in the protocol spoken."""
+    MQTT_VERSION = enum.auto()
+    IDLE = enum.auto()
+    """An established connection was cut while heart-beats were off."""
+
+
+class Host(NamedTuple):
+    """What the name of a host at Amazon MQ says. RabbitMQ brokers have no `instance`; ActiveMQ's are "1" and "2"."""
+
+    broker_id: str
+    instance: str | None
+    region: str
+
+
+def read_host(name: str) -> Host | None:
+    """A host's name taken apart; None where it is not at Amazon MQ."""
+    shape = _HOST.fullmatch(name)
+    return Host(shape["id"].lower(), shape["instance"], shape["region"].lower()) if shape else None
+
+
+def find_host(text: str) -> Host | None:
+    """The first host at Amazon MQ that a text, such as a URL, names."""
+    shape = _HOST.search(text)
+    return read_host(shape[0]) if shape else None
+
+
+def hint_for(endpoint: Endpoint, problem: Problem) -> str | None:
+    """The next step after a failure at an endpoint; None where the endpoint is not at Amazon MQ."""
+    host = read_host(endpoint.host)
+    if host is None:
+        return None
+    if other := OTHER_PORTS.get(endpoint.port):
+        return f"port {endpoint.port} is {other}; {TAKE_ANOTHER}"
+    if host.instance is None and problem in (Problem.REFUSED, Problem.TIMEOUT):
+        return f"a host without -1 or -2 is {RABBITMQ_ENGINE.removeprefix('the ')}"
+    return _HINTS[problem].format(port=endpoint.port, region=host.region)
+
+
+_BOTH = "of an active/standby pair only one answers at a time: name both endpoints, -1 and -2, with a comma between"
+_HINTS: Final = {
+    Problem.REFUSED: _BOTH + "; a broker that is not RUNNING refuses too",
+    Problem.TIMEOUT: (
+        "its security group must let port {port} in, and a broker that is not public answers only inside its VPC; "
+        + _BOTH
+    ),
+    Problem.NO_HOST: "the broker is gone, or not in {region}: compare with the endpoints that its console page shows",
+    Problem.NOT_TLS: "every endpoint of Amazon MQ speaks TLS: use stomp+ssl://, mqtt+ssl:// or wss://",
+    Problem.OTHER_PROTOCOL: TAKE_ANOTHER,
+    Problem.MQTT_VERSION: "ActiveMQ at Amazon MQ speaks MQTT 3.1.1: use --mqtt-version 3.1.1",
+    Problem.IDLE: "heart-beats are off, and a connection without traffic is cut on the way: use --heart-beat 10s",
+}
+
+
+def check_url(url: Url) -> None:
+    """Refuse what can never work, before a password goes out in plain text.
+
+    Raises:
+        ConfigError: The URL speaks plain text to an endpoint of Amazon MQ, or names a port of another protocol.
+    """
+    for endpoint in url.endpoints:
+        if read_host(endpoint.host) is None:
+            continue
+        if not is_encrypted(url.scheme):
+            raise ConfigError(f"{url.scheme}:// is not encrypted, and {endpoint} takes TLS only", hint=_tls_twin(url))
+        if other := OTHER_PORTS.get(endpoint.port):
+            raise ConfigError(f"port {endpoint.port} of Amazon MQ is {other}", hint=TAKE_ANOTHER)
+
+
+def _tls_twin(url: Url) -> str:
+    protocol, _, web_socket = url.scheme.partition("+")
+    scheme = f"{protocol}+wss" if web_socket else f"{protocol}+ssl"
+    return f"use {scheme}://" + (" and port 61619" if web_socket else "")
+
+
+def remarks(url: Url, heart_beat_s: float) -> Iterator[str]:
+    """What somebody who uses this URL should know before it hurts."""
+    hosts = [host for endpoint in url.endpoints if (host := read_host(endpoint.host))]
+    if hosts and not heart_beat_s:
+        yield "heart-beats are off, and a connection to Amazon MQ without traffic is cut on the way"
+    if [host.instance for host in hosts] == ["2"]:
+        yield "-2 is one half of an active/standby pair, which often does not answer: name the -1 endpoint too"

@@ -1,0 +1,333 @@
+"""Amazon MQ as a user meets it: the installed command and the real botocore, against a stand-in for AWS."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mqctl.errors import ExitCode
+from mqctl.hub.config import HubConfig
+from mqctl.hub.thread import HubThread
+from mqctl.target import Endpoint, Secret
+from tests.cli.aws_server import BROKER_ID, REGION, FakeAws, broker, fake_aws, host, instance
+from tests.cli.commands import Result, run
+
+PASSWORD = "hunter2!"
+
+
+@pytest.fixture
+def aws():
+    with fake_aws() as server:
+        yield server
+
+
+@pytest.fixture
+def mqctl(home: dict[str, str], aws: FakeAws) -> Callable[..., Result]:
+    return lambda *args, env=None, data=None: run(args, {**home, **aws.env, **(env or {})}, data)
+
+
+@pytest.fixture
+def profile(home: dict[str, str]) -> Callable[[str], dict]:
+    """What was written into a profile."""
+    return lambda name: tomllib.loads(Path(home["HOME"], "mqctl", "profiles", f"{name}.toml").read_text())
+
+
+class TestAdd:
+    def test_pair(self, mqctl, profile):
+        """Both endpoints of a pair, the -1 first, and what else a client must know; told in a line."""
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--user", "alice", "--password-ref", "env:P")
+        assert done.code == ExitCode.OK, done.err
+        assert profile("shop") == {
+            "description": "Amazon MQ, broker orders, ActiveMQ 5.18, active/standby",
+            "url": f"stomp+ssl://{host(1)}:61614,stomp+ssl://{host(2)}:61614",
+            "dialect": "classic",
+            "options": {"connect-timeout": "5s"},
+            "auth": {"user": "alice", "password": "env:P"},
+        }
+        assert done.out.decode().endswith("/mqctl/profiles/shop.toml\n")
+        assert done.err == (
+            f"mqctl: orders ({BROKER_ID}) is ActiveMQ 5.18 at Amazon MQ, an active/standby pair, RUNNING\n"
+        )
+        assert mqctl("profile", "check", "shop").out == b"shop: ok\n"
+
+    @pytest.mark.parametrize(
+        ("way", "scheme", "port"),
+        [("mqtt", "mqtt+ssl", 8883), ("stomp-ws", "stomp+wss", 61619), ("mqtt-ws", "mqtt+wss", 61619)],
+    )
+    def test_ways(self, mqctl, profile, aws, way, scheme, port):
+        """Every kind of endpoint that the broker has can be asked for; the port is the broker's own."""
+        aws.pages = [[broker(brokerInstances=[instance(1)], deploymentMode="SINGLE_INSTANCE")]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--protocol", way)
+        assert profile("shop")["url"] == f"{scheme}://{host(1)}:{port}"
+        assert "options" not in profile("shop")
+        assert "those of the broker: alice, bob" in done.err
+
+    def test_by_arn(self, mqctl, aws):
+        """An ARN brings its region."""
+        arn = f"arn:aws:mq:ap-south-1:1:broker:orders:{BROKER_ID}"
+        assert mqctl("profile", "add", "shop", "--amazonmq", arn, env={"AWS_REGION": ""}).code == ExitCode.OK
+        assert aws.signed_for == {"ap-south-1"}
+
+    def test_by_endpoint(self, mqctl, aws):
+        """Any URL of the broker, such as that of its console, names it too."""
+        done = mqctl("profile", "add", "shop", "--amazonmq", f"https://{host(2)}:8162", env={"AWS_REGION": ""})
+        assert done.code == ExitCode.OK
+        assert aws.signed_for == {REGION}
+
+    def test_by_name(self, mqctl, aws, profile):
+        """A name is looked for on every page."""
+        other = broker(brokerName="other", brokerId="b-other")
+        aws.pages = [[other], [broker(brokerName="third", brokerId="b-third")], [broker()]]
+        assert mqctl("profile", "add", "shop", "--amazonmq", "orders").code == ExitCode.OK
+        assert host(1) in profile("shop")["url"]
+        assert aws.asked == ["/v1/brokers"] * 3 + [f"/v1/brokers/{BROKER_ID}"]
+
+    def test_unknown_name(self, mqctl):
+        """A name that is not there ends with 2, the nearest one and where it looked."""
+        done = mqctl("profile", "add", "shop", "--amazonmq", "order")
+        assert done.code == ExitCode.USAGE
+        assert f"no broker 'order' in {REGION}; did you mean 'orders'?" in done.err
+        assert "--region" in done.err
+
+    def test_regions(self, mqctl, aws):
+        """--region comes before the variables."""
+        mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--region", "us-east-1")
+        assert aws.signed_for == {"us-east-1"}
+
+    @pytest.mark.parametrize(
+        ("state", "meaning"),
+        [
+            ("CREATION_IN_PROGRESS", "it is being made"),
+            ("CREATION_FAILED", "it could not be made"),
+            ("DELETION_IN_PROGRESS", "it is being deleted"),
+            ("REBOOT_IN_PROGRESS", "answers again in a few minutes"),
+            ("CRITICAL_ACTION_REQUIRED", "waits for you"),
+            ("REPLICA", "copies a broker of another region"),
+        ],
+    )
+    def test_state(self, mqctl, aws, state, meaning):
+        """A broker that does not run is added, and the user told what that means."""
+        aws.pages = [[broker(brokerState=state)]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID)
+        assert done.code == ExitCode.OK
+        assert f"orders is {state}: " in done.err
+        assert meaning in done.err
+
+    def test_action(self, mqctl, aws):
+        """What Amazon MQ waits for is passed on."""
+        action = {"actionRequiredCode": "CRITICAL_ACTION_REQUIRED_ENI_DELETED", "actionRequiredInfo": "the ENI is gone"}
+        aws.pages = [[broker(actionsRequired=[action])]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID)
+        assert "needs an action: CRITICAL_ACTION_REQUIRED_ENI_DELETED: the ENI is gone" in done.err
+
+    def test_private(self, mqctl, aws):
+        """Of a broker in a VPC the user hears that, with the group and the port."""
+        aws.pages = [[broker(publiclyAccessible=False)]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--protocol", "mqtt")
+        assert "answers only inside its VPC" in done.err
+        assert "security group (sg-1) must let port 8883 in" in done.err
+
+    def test_without_endpoints(self, mqctl, aws, profile):
+        """A broker that has none yet ends with 2, its state as the hint, and nothing is written."""
+        aws.pages = [[broker(brokerInstances=[], brokerState="CREATION_IN_PROGRESS")]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID)
+        assert done.code == ExitCode.USAGE
+        assert "orders has no endpoint for stomp" in done.err
+        assert "hint: it is being made" in done.err
+        with pytest.raises(FileNotFoundError):
+            profile("shop")
+
+    def test_rabbitmq(self, mqctl, aws):
+        """The other engine is refused in a sentence that says what it offers and what to use."""
+        aws.pages = [[broker(engineType="RABBITMQ", brokerInstances=[{"endpoints": ["amqps://h:5671"]}])]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID)
+        assert done.code == ExitCode.REFUSED
+        assert "offers AMQP only, neither STOMP nor MQTT" in done.err
+        assert "hint: use a broker of its ActiveMQ engine" in done.err
+
+
+class TestCalls:
+    """What is wrong with the command line is told before AWS is asked."""
+
+    @pytest.mark.parametrize(
+        ("argv", "words"),
+        [
+            (("--amazonmq", BROKER_ID, "--url", "stomp://h"), "both say where the broker is"),
+            (("--url", "stomp://h", "--region", "eu-west-1"), "belong to --amazonmq"),
+            (("--amazonmq", BROKER_ID, "--protocol", "amqp"), "--protocol takes stomp, mqtt, stomp-ws, mqtt-ws"),
+            (("--amazonmq", "arn:aws:sqs:eu-west-1:1:queue"), "not the ARN of a broker"),
+            ((), "a profile needs a broker"),
+            (("--url", f"ssl://{host(1)}:61617"), "ssl:// is OpenWire"),
+            (("--url", f"amqps://{BROKER_ID}.mq.{REGION}.amazonaws.com:5671"), "amqps:// is AMQP"),
+            (("--url", f"https://{host(1)}:8162"), "https:// is a web page"),
+        ],
+    )
+    def test_wrong(self, mqctl, aws, argv, words):
+        done = mqctl("profile", "add", "shop", *argv)
+        assert done.code == ExitCode.USAGE
+        assert words in done.err
+        assert "hint: " in done.err or "takes" in words
+        assert aws.asked == []
+
+    def test_taken(self, mqctl, aws):
+        """A name that is taken is no reason to ask AWS."""
+        mqctl("profile", "add", "shop", "--url", "stomp://h")
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID)
+        assert done.code == ExitCode.USAGE
+        assert "--force replaces it" in done.err
+        assert aws.asked == []
+        assert mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--force").code == ExitCode.OK
+
+
+class TestFailures:
+    """Each failure of AWS has its sentence, its hint and its exit code."""
+
+    @pytest.mark.parametrize(
+        ("failure", "code", "words", "hint"),
+        [
+            ((403, "ForbiddenException", "User x"), ExitCode.REFUSED, "does not allow it: User x", "mq:DescribeBroker"),
+            ((403, "ExpiredTokenException", "old"), ExitCode.REFUSED, "have expired: old", "renew them"),
+            ((403, "UnrecognizedClientException", "no"), ExitCode.REFUSED, "does not accept", "get-caller-identity"),
+            ((429, "TooManyRequestsException", "slow"), ExitCode.REFUSED, "too many requests", "in a minute"),
+            ((500, "InternalServerErrorException", "ouch"), ExitCode.CONNECTION, "trouble of its own", "try again"),
+            ((400, "BadRequestException", "bad"), ExitCode.USAGE, "does not understand", ""),
+            ((418, "Teapot", "short"), ExitCode.REFUSED, "AWS refuses: short", ""),
+        ],
+    )
+    def test_answers(self, mqctl, aws, failure, code, words, hint):
+        aws.failure = failure
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID)
+        assert done.code == code, done.err
+        assert words in done.err
+        assert hint in done.last
+
+    def test_unknown_id(self, mqctl):
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID.replace("4", "5"))
+        assert done.code == ExitCode.USAGE
+        assert "no such broker: Can't find requested broker" in done.err
+        assert "hint: check the region" in done.last
+
+    @pytest.mark.parametrize(
+        ("env", "words", "hint"),
+        [
+            ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "found no credentials", "set AWS_PROFILE"),
+            ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials", "both halves"),
+            ({"AWS_REGION": ""}, "in which region", "--region"),
+            ({"AWS_REGION": "Europe!"}, "Europe!", "eu-west-1"),
+            ({"AWS_ENDPOINT_URL_MQ": "nowhere"}, "Invalid endpoint: nowhere", ""),
+            ({"AWS_PROFILE": "gone"}, "(gone) could not be found of AWS", "aws configure list-profiles"),
+        ],
+    )
+    def test_settings(self, mqctl, aws, env, words, hint):
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, env=env)
+        assert done.code == ExitCode.USAGE
+        assert words in done.err
+        assert hint in done.last
+        assert aws.asked == []
+
+    def test_nobody_answers(self, mqctl):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        env = {"AWS_ENDPOINT_URL_MQ": f"http://127.0.0.1:{port}"}
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, env=env)
+        assert done.code == ExitCode.CONNECTION
+        assert "AWS does not answer" in done.err
+        assert "check the region, the network" in done.last
+
+    def test_without_botocore(self, mqctl, home):
+        """Where the extra is missing, its name is told."""
+        Path(home["HOME"], "botocore.py").write_text("raise ModuleNotFoundError('botocore')")
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, env={"PYTHONPATH": home["HOME"]})
+        assert done.code == ExitCode.PLUGIN
+        assert "hint: pip install 'mqctl[aws]'" in done.last
+
+
+@pytest.fixture
+def guarded():
+    """A hub that lets alice in with the password."""
+    with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),), user="alice", password=Secret(PASSWORD))) as hub:
+        yield hub.urls[0]
+
+
+class TestSecret:
+    @pytest.fixture
+    def publish(self, mqctl, guarded, home):
+        """Publishes with the password that a reference leads to."""
+
+        def publish(reference: str, **options) -> Result:
+            text = f'url = "{guarded}"\n[auth]\nuser = "alice"\npassword = "{reference}"\n'
+            Path(home["HOME"], "shop.toml").write_text(text)
+            return mqctl("publish", "greeting", "hello", "--profile", "shop", "--debug", **options)
+
+        return publish
+
+    @pytest.mark.parametrize(
+        ("reference", "answer"),
+        [
+            ("aws-secret:shop/broker#password", {"SecretString": json.dumps({"user": "alice", "password": PASSWORD})}),
+            ("aws-secret:shop/broker", {"SecretString": PASSWORD}),
+            ("aws-secret:shop/broker", {"SecretString": PASSWORD + "\r\nsecond"}),
+            ("aws-secret:shop/broker", {"SecretBinary": base64.b64encode(PASSWORD.encode()).decode()}),
+        ],
+    )
+    def test_logs_in(self, publish, aws, reference, answer):
+        """A member of a JSON secret, a text, or bytes that are text: the broker lets us in, and nothing shows it."""
+        aws.secrets["shop/broker"] = answer
+        done = publish(reference)
+        assert done.code == ExitCode.OK, done.err
+        assert PASSWORD not in done.err
+        assert aws.asked == ["secretsmanager.GetSecretValue"]
+
+    def test_arn(self, publish, aws):
+        """An ARN brings its region."""
+        arn = "arn:aws:secretsmanager:us-east-1:1:secret:shop-AbCdEf"
+        aws.secrets[arn] = {"SecretString": PASSWORD}
+        assert publish(f"aws-secret:{arn}", env={"AWS_REGION": ""}).code == ExitCode.OK
+        assert aws.signed_for == {"us-east-1"}
+
+    @pytest.mark.parametrize(
+        ("reference", "answer", "words"),
+        [
+            ("shop", {"SecretString": json.dumps({"password": PASSWORD})}, "name the member: aws-secret:shop#password"),
+            ("shop", {"SecretString": json.dumps({"pw": PASSWORD})}, "name the member after a '#'; it has pw"),
+            ("shop#pw", {"SecretString": json.dumps({"password": PASSWORD})}, "hint: it has password"),
+            ("shop#pw", {"SecretString": json.dumps({"pw": [PASSWORD]})}, "shop#pw is no text"),
+            ("shop#pw", {"SecretString": PASSWORD}, "the secret is no JSON object"),
+            ("shop", {"SecretBinary": base64.b64encode(PASSWORD.encode() + b"\xff").decode()}, "is binary"),
+            ("shop", {"SecretString": "\n" + PASSWORD}, "the first line of aws-secret:shop is empty"),
+            ("gone", {}, "aws-secret:gone: no such secret"),
+        ],
+    )
+    def test_leads_nowhere(self, publish, aws, reference, answer, words):
+        """What is no password ends with 2, says whose it should have been, and shows nothing of the secret."""
+        aws.secrets["shop"] = answer
+        done = publish(f"aws-secret:{reference}")
+        assert done.code == ExitCode.USAGE
+        assert "password for alice" in done.err
+        assert words in done.err
+        assert PASSWORD not in done.err + done.out.decode()
+
+    def test_denied(self, publish, aws):
+        """A policy that does not allow it ends with 5 and the name of the permission."""
+        aws.failure = (400, "AccessDeniedException", "User x is not authorized")
+        done = publish("aws-secret:shop")
+        assert done.code == ExitCode.REFUSED
+        assert "secretsmanager:GetSecretValue" in done.err
+
+    def test_not_for_downloaded_files(self, mqctl, aws, home, tmp_path):
+        """A profile that merely lies in the working directory makes us ask nobody."""
+        project = tmp_path / "work" / "profiles"
+        project.mkdir(parents=True)
+        (project / "shop.toml").write_text('url = "stomp://127.0.0.1:1"\n[auth]\npassword = "aws-secret:shop"\n')
+        env = {**home, **aws.env, "MQCTL_PROFILE_DIR": ""}
+        done = run(("profile", "check", "shop", "--connect"), env, cwd=project.parent)
+        assert done.code == ExitCode.USAGE
+        assert "so it gets no secret (aws-secret:shop)" in done.err
+        assert "give the path of the file to --profile" in done.err
+        assert aws.asked == []
