@@ -14,11 +14,12 @@ from mqctl.cli.expand import with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
-from mqctl.hub.config import DEFAULT_STOMP, DRAIN_S, HubConfig, ignore
+from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP, DRAIN_S, HubConfig, ignore
+from mqctl.hub.doorman import read_origin
 from mqctl.profiles.readers import reference
 from mqctl.profiles.secrets import follow
 from mqctl.protocols.stomp.spec import Limits as StompLimits
-from mqctl.target import Secret, parse_endpoint
+from mqctl.target import Endpoint, Secret, parse_endpoint
 
 MIB = 2**20
 SPARE_FILES = 100
@@ -36,10 +37,29 @@ class ListenOptions:
             "--stomp", metavar="HOST:PORT", help=f"Listen for STOMP; port 0 picks one. Default {DEFAULT_STOMP}."
         ),
     ] = None
+    http: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--http",
+            metavar="HOST:PORT",
+            help=f"Listen for HTTP: STOMP over WebSocket, /healthz, /metrics. Default {DEFAULT_HTTP}. "
+            "With only one of --stomp and --http, only that one.",
+        ),
+    ] = None
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="ORIGIN", help="A site whose pages may connect, or *."),
+    ] = None
     user: Annotated[str | None, typer.Option("--user", help="The only user let in; needs --password.")] = None
     password: Annotated[
         str | None, typer.Option("--password", metavar="REF", help="env:NAME, file:PATH, command:… or prompt.")
     ] = None
+
+    def listeners(self) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
+        """Where to listen for STOMP, and for HTTP: as typed, or both where nothing was."""
+        if self.stomp is None and self.http is None:
+            return (DEFAULT_STOMP,), (DEFAULT_HTTP,)
+        return tuple(map(parse_endpoint, self.stomp or ())), tuple(map(parse_endpoint, self.http or ()))
 
 
 def _bound(flag: str, help_text: str, unit: str = "N") -> Any:
@@ -122,7 +142,7 @@ def hub(
 
     Examples:
         mqctl hub
-        mqctl hub --stomp 127.0.0.1:0 --events
+        mqctl hub --stomp 127.0.0.1:0 --http 127.0.0.1:0 --events
     """
     from mqctl.cli.hub_events import EventPrinter
     from mqctl.cli.streams import write_out
@@ -131,8 +151,11 @@ def hub(
     context: AppContext = ctx.obj
     allow_connections(limits.max_connections)
     printer = EventPrinter(context) if events else None
+    stomp, http = listen.listeners()
     config = HubConfig(
-        stomp=tuple(map(parse_endpoint, listen.stomp)) if listen.stomp else (DEFAULT_STOMP,),
+        stomp=stomp,
+        http=http,
+        allow_origins=tuple(map(read_origin, listen.allow_origin or ())),
         user=listen.user,
         password=_password(context, listen),
         slow_consumer=one_of(SlowConsumer, limits.slow_consumer, "--slow-consumer"),

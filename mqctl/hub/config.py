@@ -5,16 +5,21 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 
 from mqctl.broker.values import Limits as BrokerLimits
 from mqctl.broker.values import SlowConsumer
 from mqctl.errors import ConfigError
+from mqctl.hub.doorman import is_loopback
 from mqctl.hub.events import HubEvent
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from mqctl.target import DEFAULT_PORTS, Endpoint, Secret
 
 DEFAULT_STOMP = Endpoint("127.0.0.1", DEFAULT_PORTS["stomp"])
+DEFAULT_HTTP = Endpoint("127.0.0.1", 61680)
+"""Beside STOMP's port, and above those that systems hand out by themselves."""
+
+STOMP_PATHS = ("/stomp", "/ws")
+"""Where STOMP is on the HTTP port: its own name, and RabbitMQ's path."""
 
 DRAIN_S = 5.0
 
@@ -30,11 +35,16 @@ def ignore(_event: HubEvent) -> None:
 class HubConfig:
     """Where a hub listens, whom it lets in, and all its bounds.
 
+    `http` is where WebSocket, `/healthz` and `/metrics` are; `allow_origins` has the web pages from elsewhere that may
+    connect there, as `doorman.read_origin` gives them.
+
     Raises:
         ConfigError: It would be open to the network without a password.
     """
 
     stomp: tuple[Endpoint, ...] = (DEFAULT_STOMP,)
+    http: tuple[Endpoint, ...] = ()
+    allow_origins: tuple[str, ...] = ()
     user: str | None = None
     password: Secret | None = None
     slow_consumer: SlowConsumer = SlowConsumer.DROP_OLDEST
@@ -50,8 +60,8 @@ class HubConfig:
     on_event: Callable[[HubEvent], None] = ignore
 
     def __post_init__(self) -> None:
-        for endpoint in self.stomp:
-            if self.password is None and not _is_loopback(endpoint.host):
+        for endpoint in (*self.stomp, *self.http):
+            if self.password is None and not is_loopback(endpoint.host):
                 raise ConfigError(
                     f"a hub that listens on {endpoint} is open to the network, so it needs a password",
                     hint="--user NAME --password env:VARIABLE",
@@ -64,12 +74,3 @@ class HubConfig:
         right_user = self.user is None or hmac.compare_digest((user or "").encode(), self.user.encode())
         right_password = hmac.compare_digest((password or "").encode(), self.password.reveal().encode())
         return right_user and right_password
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from time import monotonic_ns
-from typing import Protocol, assert_never
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, assert_never
 
 from mqctl.broker.core import Broker
 from mqctl.broker.effects import (
@@ -214,3 +215,24 @@ class Exchange:
         if deadline_ns is not None and deadline_ns <= now_ns:
             self.apply(self.broker.tick(now_ns))
         self.tell_drops()
+
+
+class _OfExchange(Port, Protocol):
+    _exchange: Exchange
+
+
+_Port = TypeVar("_Port", bound=_OfExchange)
+_Args = ParamSpec("_Args")
+
+
+def contained(callback: Callable[Concatenate[_Port, _Args], None]) -> Callable[Concatenate[_Port, _Args], None]:
+    """A callback of the loop to a port: a bug in it ends this connection, and no other."""
+
+    @wraps(callback)
+    def call(self: _Port, /, *args: _Args.args, **kwargs: _Args.kwargs) -> None:
+        try:
+            callback(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the last line of defence
+            self._exchange.blame(self, error)
+
+    return call

@@ -7,15 +7,21 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from mqctl import __version__
 from mqctl.broker.core import Broker
 from mqctl.errors import ConnectError
-from mqctl.hub.config import HubConfig
+from mqctl.hub.config import STOMP_PATHS, HubConfig
 from mqctl.hub.exchange import Exchange
+from mqctl.hub.framing import Framing, Plain
+from mqctl.hub.metrics import Snapshot
 from mqctl.hub.stomp_port import StompPort
 from mqctl.target import Endpoint
+
+if TYPE_CHECKING:
+    from mqctl.hub.http_port import HttpPort
 
 SERVER_NAME = f"mqctl-hub/{__version__}"
 BACKLOG = 1024
@@ -45,6 +51,8 @@ class Hub:
         self.urls: tuple[str, ...] = ()
         self._ports: set[StompPort] = set()
         self._servers: list[asyncio.Server] = []
+        self._http: HttpPort | None = None
+        self._began_s = self.exchange.loop.time()
         self._serial = 0
         self._cut_off = 0
 
@@ -54,20 +62,32 @@ class Hub:
         Raises:
             ConnectError: An address cannot be listened on.
         """
-        loop = asyncio.get_running_loop()
         try:
-            for endpoint in self.config.stomp:
-                self._servers.append(await _listen(loop, self._port, endpoint))
+            stomp = [each for endpoint in self.config.stomp for each in await self._listen(self._port, endpoint)]
+            http = []
+            if self.config.http:
+                accept = await self._serve_http()
+                http = [each for endpoint in self.config.http for each in await self._listen(accept, endpoint)]
         except ConnectError:
             await self.stop()
             raise
-        self.endpoints = tuple(_bound(socket) for server in self._servers for socket in server.sockets)
-        self.urls = tuple(f"stomp://{endpoint}" for endpoint in self.endpoints)
+        self.endpoints = (*stomp, *http)
+        self.urls = (*(f"stomp://{each}" for each in stomp), *(f"stomp+ws://{each}{STOMP_PATHS[0]}" for each in http))
+
+    def snapshot(self) -> Snapshot:
+        """What is counted, now."""
+        return Snapshot(
+            broker=self.exchange.broker.stats(),
+            connections=self._connections,
+            uptime_s=self.exchange.loop.time() - self._began_s,
+        )
 
     async def stop(self) -> Ending:
         """Listen no more, give what is on its way out `drain_s` to leave, close every connection."""
         for server in self._servers:
             server.close()
+        if self._http is not None:
+            await self._http.close()
         end_s = self.exchange.loop.time() + self.config.drain_s
         # First the publishers: what they have sent goes to subscribers, who therefore are not closed before.
         await self._wait(StompPort.quiet, end_s)
@@ -94,18 +114,40 @@ class Hub:
         for port in list(self._ports):
             port.abort()
 
-    def _port(self) -> StompPort:
+    @property
+    def _connections(self) -> int:
+        return len(self._ports) + (self._http.connections if self._http is not None else 0)
+
+    def _port(self, framing: Framing | None = None) -> StompPort:
         self._serial += 1
-        return StompPort(self.config, self.exchange, self._ports, f"{self._serial}", SERVER_NAME)
+        return StompPort(
+            self.config,
+            self.exchange,
+            self._ports,
+            f"{self._serial}",
+            server=SERVER_NAME,
+            framing=framing or Plain(),
+        )
 
+    async def _serve_http(self) -> Callable[[], asyncio.BaseProtocol]:
+        # A hub that only `tail` or `watch` hosts does without.
+        from mqctl.hub.http_port import HttpPort  # noqa: PLC0415
 
-async def _listen(
-    loop: asyncio.AbstractEventLoop, make_port: Callable[[], asyncio.BaseProtocol], endpoint: Endpoint
-) -> asyncio.Server:
-    try:
-        return await loop.create_server(make_port, endpoint.host, endpoint.port, backlog=BACKLOG)
-    except (OSError, UnicodeError) as error:
-        raise ConnectError(f"cannot listen on {endpoint}: {_why(error)}", hint=_HINTS.get(_errno(error))) from error
+        self._http = HttpPort(self.config, self._port, self.snapshot)
+        await self._http.start()
+        return partial(self._web_port, self._http)
+
+    def _web_port(self, http: HttpPort) -> asyncio.BaseProtocol:
+        return http.accept(crowded=self._connections >= self.config.broker_limits.connections)
+
+    async def _listen(self, make_port: Callable[[], asyncio.BaseProtocol], endpoint: Endpoint) -> list[Endpoint]:
+        loop = self.exchange.loop
+        try:
+            server = await loop.create_server(make_port, endpoint.host, endpoint.port, backlog=BACKLOG)
+        except (OSError, UnicodeError) as error:
+            raise ConnectError(f"cannot listen on {endpoint}: {_why(error)}", hint=_HINTS.get(_errno(error))) from error
+        self._servers.append(server)
+        return [Endpoint(*each.getsockname()[:2]) for each in server.sockets]
 
 
 _HINTS: dict[int | None, str] = {
@@ -124,7 +166,3 @@ def _why(error: Exception) -> str:
     if number:
         return os.strerror(number).lower()
     return error.strerror if isinstance(error, OSError) and error.strerror else "no such host"
-
-
-def _bound(listener: socket.socket) -> Endpoint:
-    return Endpoint(*listener.getsockname()[:2])

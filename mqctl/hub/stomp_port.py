@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import wraps
 from time import monotonic_ns
-from typing import Concatenate, Final, ParamSpec, cast
+from typing import Final, cast
 
 from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.values import Message
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened
-from mqctl.hub.exchange import Exchange
+from mqctl.hub.exchange import Exchange, contained
+from mqctl.hub.framing import Ended, Framing
+from mqctl.hub.patience import Linger, Stall
 from mqctl.hub.stomp_clerk import StompClerk
 from mqctl.hub.stomp_wire import Wire
 from mqctl.protocols.stomp.requests import Connect, Request
@@ -26,29 +27,9 @@ REQUESTS_PER_TURN: Final = 256
 """Requests of one connection between two of everybody else's."""
 EARLY_BYTES: Final = 64 * 1024
 """What may come before CONNECT is complete: nobody knows yet who sends it."""
-LINGER_S: Final = 1.0
-"""How long the client has to close after we have said our last word. Closing first, with something of the client's
-unread, would reset the connection, and the client would not read the ERROR (STOMP 1.2, Connection Lingering)."""
 
 _NS_PER_S: Final = 1_000_000_000
 _TIMER_SLACK_S: Final = 0.001
-
-_Args = ParamSpec("_Args")
-
-
-def _contained(
-    callback: Callable[Concatenate[StompPort, _Args], None],
-) -> Callable[Concatenate[StompPort, _Args], None]:
-    """A callback of the loop: a bug in it ends this connection, and no other."""
-
-    @wraps(callback)
-    def call(self: StompPort, /, *args: _Args.args, **kwargs: _Args.kwargs) -> None:
-        try:
-            callback(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the last line of defence
-            self._exchange.blame(self, error)
-
-    return call
 
 
 class StompPort(asyncio.Protocol):
@@ -58,7 +39,16 @@ class StompPort(asyncio.Protocol):
     while requests of its last read are left for the next turn, and for good once the hub stops.
     """
 
-    def __init__(self, config: HubConfig, exchange: Exchange, ports: set[StompPort], name: str, server: str) -> None:
+    def __init__(
+        self,
+        config: HubConfig,
+        exchange: Exchange,
+        ports: set[StompPort],
+        name: str,
+        *,
+        server: str,
+        framing: Framing,
+    ) -> None:
         self.name = name
         self.closed = exchange.loop.create_future()
         self._acted: asyncio.Future[None] = exchange.loop.create_future()
@@ -66,6 +56,7 @@ class StompPort(asyncio.Protocol):
         self._exchange = exchange
         self._broker = exchange.broker
         self._ports = ports
+        self._framing = framing
         self._session = ServerSession(
             limits=config.stomp_limits,
             server_name=server,
@@ -73,18 +64,18 @@ class StompPort(asyncio.Protocol):
             heart_beat_ms=(config.heart_beat_ms, config.heart_beat_ms),
             authenticate=config.authenticate,
             now_ns=monotonic_ns(),
+            wrap=framing.wrap,
         )
         self._clerk = StompClerk(self, self._session, exchange)
         self._requests: deque[Iterator[Request]] = deque()
         self._early_bytes = 0
         self._unread_bytes = 0
         self._written_bytes = 0
-        self._stalled: asyncio.TimerHandle | None = None
+        self._stall = Stall(exchange.loop, config.unread_timeout_s, self._taken_bytes, self._give_up)
         self._peer = "?"
         self._reason: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
-        self._last_call: asyncio.TimerHandle | None = None
         self._dirty = False
         self._held = False
         self._choked = False
@@ -99,10 +90,11 @@ class StompPort(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet a new connection, or turn it away when there are too many."""
         self._transport = cast("asyncio.Transport", transport)
+        self._linger = Linger(self._exchange.loop, self._transport)
         self._ports.add(self)
         self._begin()
 
-    @_contained
+    @contained
     def _begin(self) -> None:
         self._transport.set_write_buffer_limits(high=self._config.write_buffer_bytes)
         address = self._transport.get_extra_info("peername")  # None if it is gone again already
@@ -112,13 +104,15 @@ class StompPort(asyncio.Protocol):
             self._session.refuse(None, f"too many connections (limit: connections, {bound})")
         self._finish(monotonic_ns())
 
-    @_contained
+    @contained
     def data_received(self, data: bytes) -> None:
         """Act on what the client sent."""
         if self._ending:
             return
         now_ns = monotonic_ns()
-        self._requests.append(self._session.receive(data, now_ns))
+        self._requests.append(self._session.receive(self._framing.unwrap(data), now_ns))
+        if replies := self._framing.take_replies():
+            self._session.write(replies)
         self._work(now_ns)
         if self._session.version is None:
             self._early_bytes += len(data)
@@ -134,7 +128,7 @@ class StompPort(asyncio.Protocol):
         """Give back what the client had in flight."""
         self._ports.discard(self)
         self._ending = True
-        for timer in (self._timer, self._last_call, self._stalled):
+        for timer in (self._timer, self._linger, self._stall):
             if timer is not None:
                 timer.cancel()
         self._requests.clear()
@@ -150,13 +144,12 @@ class StompPort(asyncio.Protocol):
         """The client reads more slowly than it is sent to."""
         self._choked = True
         self._broker.pause(self)
-        self._watch_progress()
+        self._stall.start()
 
-    @_contained
+    @contained
     def resume_writing(self) -> None:
         """The client has caught up."""
-        if self._stalled is not None:
-            self._stalled.cancel()
+        self._stall.cancel()
         self._choked = self._backed_up = False
         self._unread_bytes = 0
         self._resume()
@@ -237,40 +230,39 @@ class StompPort(asyncio.Protocol):
         self._mark_dirty()
         return self.closed
 
-    @_contained
+    @contained
     def _part(self, reason: str) -> None:
         """The transport will close by itself, once it has got rid of its buffer."""
+        self._answer_and_leave(reason)
+        self._ending = True
+        self._linger.start(self._config.drain_s)
+
+    def _answer_and_leave(self, reason: str) -> None:
         self._reason = self._reason or reason
         self._exchange.settle()
         self.flush(monotonic_ns())
         self._leave()
-        self._ending = True
-        self._wait_for_end()
+
+    def _heed(self, ended: Ended) -> None:
+        """The framing reads no more; all that came before has been acted upon."""
+        if ended.fault:
+            self._session.refuse(None, ended.reason)
+        else:
+            self._answer_and_leave(ended.reason)
+            self._end()
 
     def _end(self) -> None:
         """Say nothing more, and give the client a moment to take the last of it and to close."""
+        if self._ending or self._transport.is_closing():
+            return
         self._ending = True
         self._listen()
+        self._transport.write(self._framing.farewell(self._session.close_reason, refused=self._session.refused))
         with suppress(OSError):  # the client may have reset the connection, of which we are told later
             self._transport.write_eof()
-        self._wait_for_end()
+        self._linger.start(self._config.drain_s)
 
-    def _wait_for_end(self) -> None:
-        if self._last_call is None:
-            self._wait(max(LINGER_S, self._config.drain_s))
-
-    def _wait(self, patience_s: float) -> None:
-        step_s = min(LINGER_S, patience_s)
-        self._last_call = self._exchange.loop.call_later(step_s, self._see_out, patience_s - step_s)
-
-    def _see_out(self, patience_s: float) -> None:
-        """A client that does not read must not keep the rest of its output, and itself, here for ever."""
-        if patience_s > 0 and self._transport.get_write_buffer_size():
-            self._wait(patience_s)
-        else:
-            self._transport.abort()
-
-    @_contained
+    @contained
     def _leave(self) -> None:
         self._clerk.leave(monotonic_ns())
 
@@ -295,28 +287,22 @@ class StompPort(asyncio.Protocol):
             self._backed_up = True
             self._listen()
 
-    def _watch_progress(self) -> None:
-        taken_bytes = self._written_bytes - self._transport.get_write_buffer_size()
-        self._stalled = self._exchange.loop.call_later(
-            self._config.unread_timeout_s, self._expect_progress, taken_bytes
-        )
+    def _taken_bytes(self) -> int:
+        return self._written_bytes - self._transport.get_write_buffer_size()
 
-    @_contained
-    def _expect_progress(self, taken_bytes: int) -> None:
-        if self._ending:
-            return
-        if self._written_bytes - self._transport.get_write_buffer_size() == taken_bytes:
-            self._session.refuse(None, f"nothing read in {self._config.unread_timeout_s:g} s (limit: unread-timeout)")
+    @contained
+    def _give_up(self) -> None:
+        if not self._ending:
+            says = f"nothing read in {self._config.unread_timeout_s:g} s (limit: unread-timeout)"
+            self._session.refuse(None, says)
             self._finish(monotonic_ns())
-        else:
-            self._watch_progress()
 
     def _mark_dirty(self) -> None:
         if not self._dirty:
             self._dirty = True
             self._exchange.mark_dirty(self)
 
-    @_contained
+    @contained
     def _take_more(self) -> None:
         if self._more_waits and not self._choked:
             self._resume()
@@ -326,7 +312,7 @@ class StompPort(asyncio.Protocol):
         self._exchange.apply(self._broker.resume(self, monotonic_ns()))
         self._mark_dirty()
 
-    @_contained
+    @contained
     def _continue(self) -> None:
         self._busy = False
         self._work(monotonic_ns())
@@ -346,6 +332,8 @@ class StompPort(asyncio.Protocol):
             self._busy = True
             self._listen()
             self._exchange.loop.call_soon(self._continue)
+        if self._framing.ended and not (self._requests or self._ending):
+            self._heed(self._framing.ended)
         self._note_acted()
         self._finish(now_ns)
 
@@ -356,7 +344,9 @@ class StompPort(asyncio.Protocol):
     def _act(self, request: Request, now_ns: int) -> None:
         self._clerk.act(request, now_ns)
         if isinstance(request, Connect) and not self._session.closing:
-            self._exchange.tell(SessionOpened(self.name, self._peer, f"STOMP {request.version}", request.client_id))
+            self._exchange.tell(
+                SessionOpened(self.name, self._peer, f"STOMP {request.version}{self._framing.via}", request.client_id)
+            )
 
     def _finish(self, now_ns: int) -> None:
         """Leave nothing unwritten, and a timer set for what the session waits for."""
@@ -373,7 +363,7 @@ class StompPort(asyncio.Protocol):
         delay_s = max(0, deadline_ns - now_ns) / _NS_PER_S + _TIMER_SLACK_S
         self._timer = self._exchange.loop.call_later(delay_s, self._on_time)
 
-    @_contained
+    @contained
     def _on_time(self) -> None:
         self._timer = None
         if self._ending:
@@ -388,5 +378,5 @@ class StompPort(asyncio.Protocol):
     def _wire(self, subscriber: Subscriber) -> Wire:
         version = self._session.version
         assert version is not None
-        subscriber.wire = wire = Wire(subscriber, version)
+        subscriber.wire = wire = Wire(subscriber, version, self._framing)
         return wire

@@ -46,6 +46,7 @@ class ServerSession:
         heart_beat_ms: What we can send and want to receive; 0 is never.
         authenticate: Decides on CONNECT.
         now_ns: The time, of any clock that does not go back.
+        wrap: What the transport wants round a frame or heart-beat; those handed to `write` have it already.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class ServerSession:
         heart_beat_ms: tuple[int, int],
         authenticate: Authenticate,
         now_ns: int,
+        wrap: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self.version: Version | None = None
         """None until the client is connected."""
@@ -66,6 +68,7 @@ class ServerSession:
         self._greeting = {Header.SESSION: session_id, Header.SERVER: server_name}
         self._heart_beat_ms = heart_beat_ms
         self._authenticate = authenticate
+        self._wrap = wrap
         self._parser = FrameParser(limits)
         self._transactions = Transactions(limits)
         self._pulse = Pulse(now_ns, now_ns)
@@ -79,6 +82,11 @@ class ServerSession:
     def closing(self) -> bool:
         """Whether to close the connection once the output is written."""
         return self.close_reason is not None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the last word was ERROR."""
+        return self._mute
 
     def receive(self, data: bytes, now_ns: int) -> Iterator[Request]:
         """Take what the client sent; hand out what it asks, one by one.
@@ -109,7 +117,7 @@ class ServerSession:
     def receipt(self, receipt_id: str | None) -> None:
         """Tell the client that its request has taken effect, if it asked to be told."""
         if receipt_id is not None:
-            self.write(receipt(receipt_id, self._spoken))
+            self._say(receipt(receipt_id, self._spoken))
 
     def refuse(self, receipt_id: str | None, message: str, detail: str = "") -> None:
         """Answer a request with ERROR, after which the connection is closed (STOMP 1.2, ERROR)."""
@@ -162,8 +170,11 @@ class ServerSession:
                 f"every {pulse.expect_every_ms} ms"
             )
         elif pulse.due_ns is not None and now_ns >= pulse.due_ns:
-            self.write(b"\n")
+            self._say(b"\n")
             pulse.wrote_ns = now_ns
+
+    def _say(self, frame: bytes) -> None:
+        self.write(self._wrap(frame))
 
     @property
     def _spoken(self) -> Version:
@@ -223,7 +234,7 @@ class ServerSession:
         headers = {Header.VERSION: request.version.value, **self._greeting}
         if self.version is not Version.V1_0:
             headers[Header.HEART_BEAT] = "{},{}".format(*self._heart_beat_ms)
-        self.write(encode(Command.CONNECTED, headers, version=self.version))
+        self._say(encode(Command.CONNECTED, headers, version=self.version))
 
     def _send(self, frame: Frame) -> Request | None:
         return self._now_or_at_commit(frame, read_send(frame))
@@ -280,7 +291,7 @@ class ServerSession:
             error[Header.RECEIPT_ID] = receipt_id
         if detail:
             error[Header.CONTENT_TYPE] = "text/plain"
-        self.write(encode(Command.ERROR, error, detail.encode(errors="replace"), version=self._spoken))
+        self._say(encode(Command.ERROR, error, detail.encode(errors="replace"), version=self._spoken))
         self._mute = True
 
 
