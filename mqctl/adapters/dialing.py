@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import socket
 import ssl
@@ -123,20 +124,21 @@ class Dialer:
         try:
             return encrypted(sock, self._context, endpoint.host, deadline)
         except OSError as error:
-            raise _tls_error(endpoint, error, self._target.scheme) from error
+            again = functools.partial(self._connected, endpoint, deadline)
+            raise _tls_error(endpoint, error, self._target.scheme, again) from error
 
 
 def _refused_hint(scheme: str) -> str:
     return _REFUSED_WEB_HINT if is_web_socket(scheme) else _REFUSED_HINTS[scheme.partition("+")[0]]
 
 
-def _tls_error(endpoint: Endpoint, error: OSError, scheme: str) -> TlsError:
+def _tls_error(endpoint: Endpoint, error: OSError, scheme: str, again: Callable[[], socket.socket]) -> TlsError:
     if isinstance(error, TimeoutError) and not isinstance(error, ssl.SSLError):
         return TlsError(
             f"{endpoint} accepted the connection but did not answer in TLS",
             hint=f"for a plain port use the scheme {plain_scheme(scheme)}",
         )
-    return tls.handshake_error(endpoint, error)
+    return tls.handshake_error(endpoint, error, again)
 
 
 def connect(endpoint: Endpoint, deadline: float) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 import time
 from typing import ClassVar, Final
@@ -72,7 +73,8 @@ def _connect(target: Target, dialer: Dialer, endpoint: Endpoint, deadline: float
 def _login(transport: Transport, target: Target, endpoint: Endpoint, deadline: float) -> Frame:
     """CONNECT, and the CONNECTED that answers it."""
     try:
-        with transport.until(deadline):
+        # Who hangs up early may have said why.
+        with transport.until(deadline), contextlib.suppress(ConnectionError):
             transport.send(encode(Command.CONNECT, _connect_headers(target), version=Version.V1_0))
         answer = transport.first_frame(deadline)
     except FrameError as error:
@@ -137,7 +139,8 @@ def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> ConnectErro
     hint = _CERTIFICATE_HINT if scheme == TLS_SCHEME else _SILENCE_HINT
     match error:
         case ssl.SSLError():
-            return TlsError(f"{endpoint} ended the connection: {tls.closing_words(error)}")
+            # In TLS 1.3 a client certificate is judged when the client's handshake is over (RFC 8446, 4.4.2.4).
+            return tls.handshake_error(endpoint, error)
         case TimeoutError():
             return ConnectError(f"{endpoint} accepted the connection but did not answer in time", hint=hint)
         case _:

@@ -6,88 +6,125 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 
-from mqctl.errors import ConfigError, TlsError
-from mqctl.target import Endpoint, TlsOptions
+from mqctl.adapters.tls_failure import closing_words, handshake_error
+from mqctl.errors import ConfigError
+from mqctl.target import Secret, TlsOptions
 
-_PEER_IS_PLAIN = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"})
-"""What OpenSSL says of an answer that is no TLS at all."""
+__all__ = ["closing_words", "context", "handshake_error"]
 
-_WRONG_NAME = "connect by a name that the certificate carries"
-_NOT_TRUSTED = {
-    9: "compare this machine's clock with the broker's",
-    10: "whoever runs the broker must renew it; if it is new, this machine's clock is wrong",
-    62: _WRONG_NAME,
-    64: _WRONG_NAME,
-}
-"""The next step by OpenSSL's X509_V_ERR_*: not yet valid, expired, another host's, another address'."""
+_NOT_ITS_KEY = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
+"""What OpenSSL says of a key that is another certificate's; the last, of a key of another kind."""
+
+_ASN1_SEQUENCE = b"0"
+"""How every certificate and key begins that is not in PEM."""
 
 
 def context(options: TlsOptions) -> ssl.SSLContext:
     """The client's side of TLS.
 
     Raises:
-        ConfigError: A file of `options` is missing, or is no certificate or key, or its password is wrong.
+        ConfigError: A file of `options` cannot be read, or holds something else, or its password is wrong.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     # A renegotiation would make a write wait for a read, which another thread owns.
     made.options |= ssl.OP_NO_RENEGOTIATION
-    if not options.verify:
+    if options.verify:
+        _trust(made, options)
+    else:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
-    elif options.ca_file is None:
-        made.load_default_certs()
-    else:
-        with _reading(f"CA file {options.ca_file}", "it must be PEM"):
-            made.load_verify_locations(cafile=options.ca_file)
     if options.cert_file is not None:
-        # Without a password of ours, OpenSSL would ask for one on the terminal.
-        password = options.key_password.reveal() if options.key_password else ""
-        files = " or its key ".join(filter(None, (options.cert_file, options.key_file)))
-        with _reading(
-            f"client certificate {files}", "both must be PEM and belong together; an encrypted key needs --key-password"
-        ):
-            made.load_cert_chain(options.cert_file, options.key_file, password)
+        _identify(made, options.cert_file, options.key_file or options.cert_file, options.key_password)
+    elif options.key_file is not None:
+        raise ConfigError(f"the key {options.key_file} has no certificate to go with it", hint="--cert FILE")
     return made
 
 
+def _trust(made: ssl.SSLContext, options: TlsOptions) -> None:
+    if options.ca_file is None:
+        made.load_default_certs()
+    else:
+        what = f"CA file {options.ca_file}"
+        if not _contents(options.ca_file, what)["x509"]:
+            raise ConfigError(f"the {what} holds no certificate", hint=_hint(options.ca_file))
+        made.load_verify_locations(cafile=options.ca_file)
+    if options.crl_file is not None:
+        what = f"CRL file {options.crl_file}"
+        held = _contents(options.crl_file, what)
+        if not held["crl"]:
+            raise ConfigError(f"the {what} holds no list of revoked certificates", hint=_hint(options.crl_file))
+        # They would be trusted like those of --ca.
+        if held["x509"]:
+            raise ConfigError(f"the {what} holds certificates too", hint="put only lists there; --ca names authorities")
+        made.load_verify_locations(cafile=options.crl_file)
+        made.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+
+
+def _contents(path: str, what: str) -> dict[str, int]:
+    """How many certificates (`x509`) and lists of revoked ones (`crl`) a file holds."""
+    scratch = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with _reading(what):
+        try:
+            scratch.load_verify_locations(cafile=path)
+        except ssl.SSLError as error:
+            if error.reason != "NO_CERTIFICATE_OR_CRL_FOUND":
+                raise ConfigError(f"the {what} is damaged", hint=_hint(path)) from error
+    return scratch.cert_store_stats()
+
+
+def _identify(made: ssl.SSLContext, cert_file: str, key_file: str, password: Secret | None) -> None:
+    """Show a certificate of ours. OpenSSL asks for a password only where there is something to open."""
+    asked = False
+
+    def answer() -> str:
+        nonlocal asked
+        asked = True
+        # Without a password of ours, OpenSSL would ask for one on the terminal.
+        return password.reveal() if password else ""
+
+    for what, path in (("client certificate", cert_file), ("key", key_file)):
+        with _reading(f"{what} {path}"), open(path, "rb"):  # noqa: PTH123 - pathlib is slow to import
+            pass
+    try:
+        made.load_cert_chain(cert_file, key_file, answer)
+    except (ssl.SSLError, ValueError) as error:
+        reason = getattr(error, "reason", None)
+        raise _bad_identity(cert_file, key_file, reason, asked=asked, password=password) from error
+
+
+def _bad_identity(
+    cert_file: str, key_file: str, reason: str | None, *, asked: bool, password: Secret | None
+) -> ConfigError:
+    what = f"client certificate {cert_file}"
+    if not _contents(cert_file, what)["x509"]:
+        return ConfigError(f"the {what} holds no certificate", hint=_hint(cert_file))
+    if reason in _NOT_ITS_KEY:
+        return ConfigError(
+            f"the key {key_file} does not belong to the certificate {cert_file}",
+            hint="a file with a chain begins with the certificate of the key",
+        )
+    if asked and password is None:
+        return ConfigError(f"the key {key_file} is encrypted", hint="say where its password is: --key-password")
+    if asked:
+        return ConfigError(f"the password does not open the key {key_file}", hint="see --key-password")
+    hint = "name the file of the key: --key" if key_file == cert_file else _hint(key_file)
+    return ConfigError(f"{key_file} holds no private key", hint=hint)
+
+
+def _hint(path: str) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slow to import
+        binary = file.read(1) == _ASN1_SEQUENCE
+    if binary:
+        return "it is DER or PKCS #12; `openssl x509`, `openssl crl` or `openssl pkcs12` turn it into PEM"
+    return "it must be PEM, which begins with -----BEGIN"
+
+
 @contextlib.contextmanager
-def _reading(what: str, hint: str) -> Iterator[None]:
+def _reading(what: str) -> Iterator[None]:
     try:
         yield
-    except ssl.SSLError as error:
-        raise ConfigError(f"the {what} cannot be used: {_words(error)}", hint=hint) from error
+    except IsADirectoryError as error:
+        raise ConfigError(f"the {what} is a directory", hint="name a PEM file in it") from error
     except OSError as error:
         raise ConfigError(f"cannot read the {what}: {error.strerror or error}") from error
-
-
-def handshake_error(peer: Endpoint, error: Exception) -> TlsError:
-    """What a failed handshake with `peer` means, in a sentence with the next step."""
-    match error:
-        case ssl.SSLCertVerificationError():
-            return TlsError(
-                f"the certificate of {peer} is not trusted: {error.verify_message}",
-                hint=_NOT_TRUSTED.get(error.verify_code, "name the authority that signed it with --ca"),
-            )
-        case ssl.SSLError() if error.reason in _PEER_IS_PLAIN:
-            return TlsError(f"{peer} does not speak TLS", hint="for a plain port use the scheme without +ssl")
-        case ssl.SSLEOFError() | ConnectionError() | EOFError():
-            return TlsError(
-                f"{peer} hung up during the TLS handshake",
-                hint="it may be a plain port (use the scheme without +ssl) or want a client certificate",
-            )
-        case ssl.SSLError():
-            return TlsError(f"TLS with {peer} failed: {_words(error)}")
-        case _:
-            return TlsError(f"TLS with {peer} failed: {error}")
-
-
-def closing_words(error: ssl.SSLError) -> str:
-    """Why TLS ended an established connection, for people."""
-    if error.reason and "CERTIFICATE_REQUIRED" in error.reason:
-        return "the broker wants a client certificate"
-    return f"TLS failed: {_words(error)}"
-
-
-def _words(error: ssl.SSLError) -> str:
-    return error.reason.replace("_", " ").lower() if error.reason else str(error)
