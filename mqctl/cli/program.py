@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": "Draw the messages of topics live: a turning rectangle, charts, dots, a table.",
     "hub": "Run the embedded broker.",
     "demo": "See a rectangle turn and a chart move, with nothing else installed.",
+    "probe": "Find out what a broker really does.",
     "profile": "List, show, add, choose and check profiles: named brokers with their settings.",
 }
 """Name and one line of help; the command is `app` of `mqctl.cli.<name>`, imported when it is run and not before."""

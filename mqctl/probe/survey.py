@@ -1,0 +1,61 @@
+"""Asking all questions of one broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mqctl.errors import MqctlError, RefusedError, UnsupportedError
+from mqctl.model import Connected
+from mqctl.probe.checks import Check, all_checks
+from mqctl.probe.encryption import encryption
+from mqctl.probe.findings import Finding, Outcome, Report
+from mqctl.probe.ground import Ground
+
+_VERSION_KEYS = ("version", "protocol")
+
+
+def survey(ground: Ground, *, max_bytes: int, tell: Callable[[str], None]) -> Report:
+    """Ask everything; what goes wrong with one question is its answer.
+
+    Args:
+        ground: The broker.
+        max_bytes: The largest message to try.
+        tell: Called with each question before it is tried out.
+
+    Raises:
+        MqctlError: As `Adapter.connect`: the broker is not to be had at all.
+    """
+    with ground.visit() as visit:
+        greeting = visit.connection.greeting
+    findings = [_greeted(ground, greeting), encryption(ground.target)]
+    for check in all_checks(max_bytes):
+        tell(check.question)
+        findings.append(_ask(ground, check))
+    return Report(f"{ground.target.scheme}://{greeting.peer}", tuple(findings), tuple(ground.left_behind))
+
+
+def _greeted(ground: Ground, greeting: Connected) -> Finding:
+    version = next((greeting.detail[key] for key in _VERSION_KEYS if key in greeting.detail), None)
+    spoken = f"{ground.adapter.info.name} {version}" if version else ground.adapter.info.name
+    said = {
+        "server": greeting.server,
+        "protocol": spoken,
+        "dialect": str(greeting.dialect) if greeting.dialect else None,
+    }
+    seen = f"{greeting.server or 'a broker that does not say its name'}, {spoken}"
+    if greeting.dialect:
+        seen += f", read as {greeting.dialect}"
+    return Finding("server", Outcome.YES, seen, {name: value for name, value in said.items() if value})
+
+
+def _ask(ground: Ground, check: Check) -> Finding:
+    if check.needs and check.needs not in ground.adapter.info.features:
+        return Finding(check.question, Outcome.UNSUPPORTED, f"{ground.adapter.info.name} has no such thing")
+    try:
+        return Finding(check.question, *check.run(ground))
+    except UnsupportedError as error:
+        return Finding(check.question, Outcome.UNSUPPORTED, str(error))
+    except RefusedError as error:
+        return Finding(check.question, Outcome.NO, f"refused: {error}")
+    except MqctlError as error:
+        return Finding(check.question, Outcome.UNCLEAR, str(error))
