@@ -106,6 +106,10 @@ class Receiver:
         at, size = 0, len(buffer)
         while at < size:
             if not self._missing:
+                if self._message is None and (plain := _plain(buffer, at, self._message_bytes)) is not None:
+                    at, part = plain
+                    yield part
+                    continue
                 head = _head(buffer, at)
                 if head is None or (head.opcode in _CONTROL and head.end + head.size > size):
                     break
@@ -161,6 +165,29 @@ class Receiver:
             raise WebSocketError(CloseCode.INVALID_TEXT, "a text message that is not UTF-8") from None
 
 
+def _plain(buffer: bytes, at: int, message_bytes: int) -> tuple[int, Part] | None:
+    """The hot path of `Receiver`: a short message in one frame that is all there, and where it ends; or None."""
+    body = at + 2 + _MASK_BYTES
+    if len(buffer) <= body or (opcode := _WHOLE.get(buffer[at])) is None:
+        return None
+    size = buffer[at + 1] - _MASKED
+    if size > CONTROL_BYTES:
+        if size == 127:
+            return None
+        size = buffer[at + 2] << 8 | buffer[at + 3]
+        body += 2
+        if size <= CONTROL_BYTES:
+            return None
+    end = body + size
+    if not 0 < size <= message_bytes or end > len(buffer):
+        return None
+    mask = buffer[body - _MASK_BYTES : body] * (size + 3 >> 2)
+    payload = (int.from_bytes(buffer[body:end]) ^ int.from_bytes(mask[:size])).to_bytes(size)
+    if opcode is Opcode.TEXT and not payload.isascii():
+        return None
+    return end, Part(opcode, payload)
+
+
 class _Head(NamedTuple):
     opcode: Opcode
     final: bool
@@ -201,6 +228,8 @@ def _check_head(first: int, second: int) -> None:
 
 
 _OPCODES: Final = {int(opcode): opcode for opcode in Opcode}
+_WHOLE: Final = {_FIN | opcode: opcode for opcode in (Opcode.TEXT, Opcode.BINARY)}
+"""The first byte of a message that is one frame."""
 
 
 def masked(data: bytes, mask: bytes) -> bytes:
