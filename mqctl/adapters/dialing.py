@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import queue
 import socket
 import ssl
@@ -69,9 +70,7 @@ def encrypted_scheme(scheme: str) -> str:
 
 def plain_scheme(scheme: str) -> str:
     """The same protocol without TLS."""
-    return (
-        scheme.removesuffix("+ssl") if not is_web_socket(scheme) else scheme.removesuffix("s").removesuffix("w") + "w"
-    )
+    return scheme.removesuffix("+ssl").replace("+wss", "+ws")
 
 
 class Dialer:
@@ -105,10 +104,32 @@ class Dialer:
             RefusedError: The server or a proxy does not let us in.
             ProtocolError: The peer does not speak HTTP or WebSocket.
         """
-        stream = self._secured(self._connected(endpoint, deadline), endpoint, deadline)
+        stream = self._secured(self._reached(endpoint, deadline), endpoint, deadline)
         if not is_web_socket(self._target.scheme):
             return stream
-        raise NotImplementedError
+        from mqctl.adapters import websocket  # noqa: PLC0415 - its library is imported where it is used
+
+        offer = websocket.Offer(self._target.scheme, self._target.path, self._subprotocols, self._text)
+        return websocket.agreed(stream, endpoint, offer, deadline)
+
+    def _reached(self, endpoint: Endpoint, deadline: float) -> socket.socket:
+        if not is_web_socket(self._target.scheme) or not any(name.lower().endswith("_proxy") for name in os.environ):
+            return self._connected(endpoint, deadline)
+        from mqctl.adapters.proxy import proxy_for, tunnel  # noqa: PLC0415 - urllib takes as long as a transport
+
+        proxy = proxy_for(endpoint.host, self._target.scheme)
+        if proxy is None:
+            return self._connected(endpoint, deadline)
+        try:
+            sock = connect(proxy.endpoint, deadline)
+        except ConnectError as error:
+            raise ConnectError(f"no way through {proxy}: {error}") from error
+        try:
+            tunnel(plain(sock), proxy, endpoint, deadline)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
     def _connected(self, endpoint: Endpoint, deadline: float) -> socket.socket:
         try:
@@ -124,7 +145,7 @@ class Dialer:
         try:
             return encrypted(sock, self._context, endpoint.host, deadline)
         except OSError as error:
-            again = functools.partial(self._connected, endpoint, deadline)
+            again = functools.partial(self._reached, endpoint, deadline)
             raise _tls_error(endpoint, error, self._target.scheme, again) from error
 
 

@@ -19,6 +19,8 @@ GROUP = "mqctl.adapters.v1"
 BUILT_IN = {
     "stomp": "mqctl.adapters.stomp:StompAdapter",
     "stomp+ssl": "mqctl.adapters.stomp:StompAdapter",
+    "stomp+ws": "mqctl.adapters.stomp:StompAdapter",
+    "stomp+wss": "mqctl.adapters.stomp:StompAdapter",
     "mem": "mqctl.adapters.memory:MemoryAdapter",
 }
 

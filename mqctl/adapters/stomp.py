@@ -1,4 +1,4 @@
-"""The STOMP transport, over TCP and TLS, to ActiveMQ Classic and Artemis, Amazon MQ, RabbitMQ and mqctl's own hub."""
+"""The STOMP transport, over TCP, TLS and WebSocket, to ActiveMQ, Amazon MQ, RabbitMQ and mqctl's own hub."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import ClassVar, Final
 
 from mqctl.adapters import tls
 from mqctl.adapters.base import AdapterInfo, Connection, EventSink
-from mqctl.adapters.dialing import Dialer, try_each
+from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import agree
 from mqctl.adapters.stomp_connection import StompConnection
 from mqctl.adapters.stomp_events import error_text
 from mqctl.adapters.stomp_transport import Transport
+from mqctl.adapters.stream import RulesError
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.stomp.codec import Frame, FrameError, encode
 from mqctl.protocols.stomp.dialects import dialect_of
 from mqctl.protocols.stomp.spec import ALL_VERSIONS, Command, Header, Version
-from mqctl.target import Endpoint, Target
+from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 
-TLS_SCHEME: Final = "stomp+ssl"
+SUBPROTOCOLS: Final = ("v12.stomp", "v11.stomp", "v10.stomp")
+"""Their names over WebSocket, as IANA has them."""
 
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
-_TLS_HINT: Final = "use the scheme stomp+ssl"
 _CERTIFICATE_HINT: Final = "the broker may want a client certificate"
-_SILENCE_HINT: Final = f"a port that speaks TLS may answer like that: {_TLS_HINT}"
 
 
 class StompAdapter:
@@ -35,7 +35,7 @@ class StompAdapter:
 
     info: ClassVar[AdapterInfo] = AdapterInfo(
         name="STOMP",
-        schemes=frozenset({"stomp", TLS_SCHEME}),
+        schemes=frozenset({"stomp", "stomp+ssl", "stomp+ws", "stomp+wss"}),
         ack_modes=frozenset(AckMode),
         confirmation=Confirmation.BROKER,
         features=frozenset(
@@ -50,7 +50,7 @@ class StompAdapter:
         """See `Adapter.connect`. Endpoints that do not answer leave their share of the time to the others."""
         if target.dialect is Dialect.MOSQUITTO:
             raise ConfigError("Mosquitto speaks MQTT, not STOMP", hint="use an mqtt:// address, or another --dialect")
-        dialer = Dialer(target)
+        dialer = Dialer(target, subprotocols=SUBPROTOCOLS, text=True)
         return try_each(target, lambda endpoint, deadline: _connect(target, dialer, endpoint, deadline, sink))
 
 
@@ -63,7 +63,15 @@ def _connect(target: Target, dialer: Dialer, endpoint: Endpoint, deadline: float
         answer = _login(transport, target, endpoint, deadline)
         beat = agree(target.heart_beat_s, answer.headers.get(Header.HEART_BEAT))
         greeting = _greeting(answer, target, endpoint)
-        return StompConnection(transport, greeting, sink, refusals=_REFUSALS, beat=beat, client_id=target.client_id)
+        return StompConnection(
+            transport,
+            greeting,
+            sink,
+            refusals=_REFUSALS,
+            beat=beat,
+            client_id=target.client_id,
+            web_socket=is_web_socket(target.scheme),
+        )
     except BaseException:
         transport.kill("refused")
         transport.join(0.0)
@@ -78,7 +86,7 @@ def _login(transport: Transport, target: Target, endpoint: Endpoint, deadline: f
             transport.send(encode(Command.CONNECT, _connect_headers(target), version=Version.V1_0))
         answer = transport.first_frame(deadline)
     except FrameError as error:
-        raise _no_stomp(endpoint, transport.first_bytes, error) from error
+        raise _no_stomp(endpoint, transport.first_bytes, error, target.scheme) from error
     except (OSError, EOFError) as error:
         raise _no_answer(endpoint, error, target.scheme) from error
     match answer.command:
@@ -126,22 +134,34 @@ def _login_hint(target: Target) -> str | None:
     return None
 
 
-def _no_stomp(endpoint: Endpoint, first: bytes, error: FrameError) -> MqctlError:
+def _no_stomp(endpoint: Endpoint, first: bytes, error: FrameError, scheme: str) -> MqctlError:
     if first.startswith(_TLS_RECORDS):
-        return TlsError(f"{endpoint} speaks TLS, and this was a plain connection", hint=_TLS_HINT)
+        return TlsError(
+            f"{endpoint} speaks TLS, and this was a plain connection", hint=f"use the scheme {encrypted_scheme(scheme)}"
+        )
     if first.startswith(b"HTTP/"):
-        return ProtocolError(f"{endpoint} speaks HTTP, not STOMP", hint="name the broker's STOMP port, often 61613")
+        return ProtocolError(
+            f"{endpoint} speaks HTTP, not STOMP",
+            hint="name the broker's STOMP port, often 61613; for STOMP over WebSocket use the scheme "
+            + ("stomp+wss" if is_encrypted(scheme) else "stomp+ws"),
+        )
     shown = first[:24].decode("ascii", "backslashreplace")
     return ProtocolError(f"{endpoint} does not speak STOMP: it says {shown!r} ({error})")
 
 
-def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> ConnectError:
-    hint = _CERTIFICATE_HINT if scheme == TLS_SCHEME else _SILENCE_HINT
+def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> MqctlError:
+    hint = _CERTIFICATE_HINT
+    if not is_encrypted(scheme):
+        hint = f"a port that speaks TLS may answer like that: use the scheme {encrypted_scheme(scheme)}"
     match error:
         case ssl.SSLError():
             # In TLS 1.3 a client certificate is judged when the client's handshake is over (RFC 8446, 4.4.2.4).
             return tls.handshake_error(endpoint, error)
+        case RulesError():
+            return ProtocolError(f"{endpoint}: {error}")
         case TimeoutError():
             return ConnectError(f"{endpoint} accepted the connection but did not answer in time", hint=hint)
+        case EOFError() if str(error):
+            return ConnectError(f"{endpoint} accepted the connection and ended it: {error}")
         case _:
             return ConnectError(f"{endpoint} accepted the connection and hung up without an answer", hint=hint)

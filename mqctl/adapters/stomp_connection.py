@@ -38,11 +38,13 @@ from mqctl.protocols.stomp.dialects import (
     Wish,
     forget_headers,
     refuse_ack_modes,
+    refuse_binary,
     send_headers,
     subscribe_headers,
 )
 from mqctl.protocols.stomp.frame import Frame
 from mqctl.protocols.stomp.spec import Command, Header, Version
+from mqctl.protocols.text import is_text
 from mqctl.topics import to_stomp
 
 RESERVED_ON_SEND: Final = frozenset({Header.DESTINATION, Header.RECEIPT, Header.TRANSACTION, Header.CONTENT_LENGTH})
@@ -63,6 +65,7 @@ class StompConnection:
         refusals: Refuses what STOMP does not have.
         beat: The heart-beats agreed on.
         client_id: Announced in CONNECT.
+        web_socket: Whether each frame travels as a message of WebSocket.
     """
 
     def __init__(
@@ -74,6 +77,7 @@ class StompConnection:
         refusals: Refusals,
         beat: HeartBeat,
         client_id: str | None,
+        web_socket: bool,
     ) -> None:
         self.greeting = greeting
         self._refusals = refusals
@@ -81,6 +85,7 @@ class StompConnection:
         self._reading = READINGS[greeting.dialect]
         self._names = greeting.dialect or PLAIN_NAMES
         self._client_id = client_id
+        self._web_socket = web_socket
         self._transport = transport
         self._protocol = protocol(transport)
         self._sink = sink
@@ -142,6 +147,8 @@ class StompConnection:
         """See `Connection.submit`."""
         self._refuse_in_sink()
         self._refusals.refuse_message(message)
+        if self._web_socket:
+            refuse_binary(self._dialect, message.payload)
         destination = self._destinations.get(message.topic) or self._destination(message.topic)
         _refuse_reserved(message.headers, RESERVED_ON_SEND)
         headers = send_headers(self._dialect, message, destination, now_ms=time.time_ns() // 1_000_000)
@@ -362,12 +369,8 @@ def _travels_as_text(message: Outgoing) -> bool:
     payload = message.payload
     if message.as_text is False or b"\0" in payload:
         return False
-    if payload.isascii():
+    if is_text(payload):
         return True
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        if message.as_text:
-            raise UsageError("the payload is not UTF-8, so it cannot be sent as text") from None
-        return False
-    return True
+    if message.as_text:
+        raise UsageError("the payload is not UTF-8, so it cannot be sent as text")
+    return False

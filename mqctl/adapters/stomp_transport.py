@@ -149,7 +149,7 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         """Read the answer to CONNECT, before `run`. What else came with it is kept for `run`.
 
         Raises:
-            EOFError: The peer hung up.
+            EOFError: The peer hung up; with its words, if it said why.
             OSError: The connection broke, or the deadline passed (TimeoutError).
             FrameError: It is not STOMP; `first_bytes` shows what it is.
         """
@@ -157,7 +157,7 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
             self._stream.read_timeout(deadline - time.monotonic())
             data = self._stream.read()
             if not data:
-                raise EOFError
+                raise EOFError(self._stream.parting)
             self.first_bytes = (self.first_bytes + data[:_FIRST_BYTES])[:_FIRST_BYTES]
             self._early = self._fed(data)
         self._stream.read_timeout(None)
@@ -192,7 +192,8 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self._stopped.set()
         self.set_connected(False)
         self._stream.abort()
-        taker.on_closed(self._death or reason)
+        parting = f" ({self._stream.parting})" if self._stream.parting else ""
+        taker.on_closed((self._death or reason) + parting)
         if self._abandoned:
             self._stream.close()
 

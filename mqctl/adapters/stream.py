@@ -18,8 +18,15 @@ _ENCRYPT_BYTES = 256 * 1024
 """Most bytes encrypted before they are sent, so that a read waits for the cipher only shortly."""
 
 
+class RulesError(OSError):
+    """The peer broke the rules of a protocol between TCP and messaging."""
+
+
 class Stream(Protocol):
     """Bytes both ways. `read` is called by one thread only; `write` and `abort` by any."""
+
+    parting: str
+    """Why the peer ended it, if it said so."""
 
     def read(self) -> bytes:
         """Wait for bytes; empty at the end of the stream.
@@ -65,6 +72,8 @@ class Stream(Protocol):
 class _PlainStream:
     """TCP as it is."""
 
+    parting = ""
+
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._sending = threading.Lock()
@@ -107,6 +116,8 @@ class _TlsStream:
     under a lock that nobody holds while waiting for the network, and the socket itself is read without it. What a read
     makes TLS want to say (a KeyUpdate's answer) leaves ahead of the next write, which is when it is due.
     """
+
+    parting = ""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
         self._plain = _PlainStream(sock)

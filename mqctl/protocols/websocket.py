@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from mqctl.protocols.text import is_text
+
 VERSION: Final = "13"
 """The only one there is (RFC 6455, 4.1)."""
 
@@ -263,18 +265,6 @@ def close(code: int, reason: str = "") -> bytes:
 def is_close_code(code: int) -> bool:
     """Whether a close frame may say so: those of the protocol, registered ones, private ones (RFC 6455, 7.4)."""
     return code in _CLOSE_CODES or 3000 <= code < 5000
-
-
-def is_text(payload: bytes) -> bool:
-    """Whether it may travel as text (RFC 6455, 5.6)."""
-    """Whether it is UTF-8."""
-    if payload.isascii():
-        return True
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def accept_key(key: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from mqctl.errors import UnsupportedError, UsageError
 from mqctl.model import AckMode, Dialect, Outgoing, Topic
+from mqctl.protocols.text import is_text
 from mqctl.topics import ONE_LEVEL, STOMP_QUEUE_PREFIX, STOMP_TOPIC_PREFIX, SUBTREE, is_wildcard
 
 
@@ -82,6 +83,8 @@ class Reading:
     """Headers of SEND that come back in MESSAGE; sent on with a copy, they would lead it astray."""
     persistent_is_queue: bool = False
     """Whether `persistent:false` asks for a queue that is not durable, which vanishes with its messages."""
+    web_socket_binary: bool = True
+    """Whether a frame in a binary message of WebSocket is read like one in a text message."""
 
 
 READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
@@ -91,6 +94,7 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             nack="moves the message to the dead-letter queue at once; a message that is not persistent is lost",
             nack_cumulative=False,
             redelivered_absent=False,
+            web_socket_binary=False,
             prefetch=Prefetch.MESSAGES,
             prefetch_header="activemq.prefetchSize",
             expiry=Expiry.EPOCH_MS,
@@ -326,6 +330,19 @@ def refuse_ack_modes(dialect: Dialect | None, wanted: AckMode, present: Collecti
             f"{READINGS[dialect].broker} lets an acknowledgement in client mode cover the whole connection, "
             "so such a subscription must be its connection's only one that acknowledges",
             hint="use --ack individual, or a connection for each subscription",
+        )
+
+
+def refuse_binary(dialect: Dialect | None, payload: bytes) -> None:
+    """Refuse a payload that a broker would not get over WebSocket.
+
+    Raises:
+        UnsupportedError: It is not UTF-8, and the broker reads only text messages.
+    """
+    if not (READINGS[dialect].web_socket_binary or is_text(payload)):
+        raise UnsupportedError(
+            f"{READINGS[dialect].broker} reads only text over WebSocket, and this payload is not UTF-8",
+            hint="use stomp:// or stomp+ssl://",
         )
 
 

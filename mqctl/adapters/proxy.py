@@ -1,0 +1,122 @@
+"""HTTP proxies that the environment names, as curl and Python's own library read it, and tunnels through them."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import time
+from typing import Final, NamedTuple
+from urllib import request
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from mqctl.adapters.stream import Stream
+from mqctl.adapters.wire import Wire, answer
+from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError
+from mqctl.target import Endpoint, Secret, is_encrypted
+
+USUAL_PORT: Final = 80
+_AUTHENTICATE: Final = 407
+_UNREACHABLE: Final = frozenset({500, 502, 503, 504})
+_OK: Final = range(200, 300)
+
+
+class Proxy(NamedTuple):
+    """Where it listens, what we say to be let in, and the variable that names it."""
+
+    endpoint: Endpoint
+    credentials: Secret | None
+    variable: str
+
+    def __str__(self) -> str:
+        return f"the proxy {self.endpoint} ({self.variable})"
+
+
+def proxy_for(host: str, scheme: str) -> Proxy | None:
+    """The proxy on the way to a host: `https_proxy` or `http_proxy`, else `all_proxy`; none for what `no_proxy` lists.
+
+    This machine itself is never reached through one.
+
+    Raises:
+        ConfigError: What a variable names is no HTTP proxy.
+    """
+    known = request.getproxies()
+    name = next((name for name in ("https" if is_encrypted(scheme) else "http", "all") if known.get(name)), None)
+    if name is None or _is_loopback(host) or request.proxy_bypass(host):
+        return None
+    return _parsed(known[name], f"{name}_proxy")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") == "localhost"
+
+
+def _parsed(url: str, variable: str) -> Proxy:
+    split = urlsplit(url if "://" in url else f"http://{url}")
+    if split.scheme != "http":
+        raise ConfigError(
+            f"{variable} names a proxy that is spoken to in {split.scheme}, and only http:// is supported",
+            hint="list the broker in no_proxy if it can be reached without",
+        )
+    try:
+        port = split.port
+    except ValueError:
+        port = 0
+    if not split.hostname or port == 0:
+        # The URL may hold a password.
+        raise ConfigError(f"{variable} is no URL of a proxy", hint="it looks like http://proxy.example:3128")
+    return Proxy(Endpoint(split.hostname, port or USUAL_PORT), _credentials(split), variable)
+
+
+def _credentials(split: SplitResult) -> Secret | None:
+    if split.username is None:
+        return None
+    plain = f"{unquote(split.username)}:{unquote(split.password or '')}"
+    return Secret(base64.b64encode(plain.encode()).decode())
+
+
+def tunnel(stream: Stream, proxy: Proxy, endpoint: Endpoint, deadline: float) -> None:
+    """Have the proxy pass on all that follows (RFC 9110, 9.3.6).
+
+    Args:
+        stream: Connected to the proxy.
+        proxy: Who that is.
+        endpoint: Where to.
+        deadline: On the clock of time.monotonic.
+
+    Raises:
+        ConnectError: The proxy does not answer, or cannot reach the endpoint.
+        RefusedError: It does not let us through.
+        ProtocolError: It does not speak HTTP.
+    """
+    lines = [f"CONNECT {endpoint} HTTP/1.1", f"Host: {endpoint}"]
+    if proxy.credentials is not None:
+        lines.append(f"Proxy-Authorization: Basic {proxy.credentials.reveal()}")
+    wire = Wire(stream, deadline)
+    try:
+        wire.send("\r\n".join([*lines, "", ""]).encode())
+        # What might follow is nobody's: in TLS and in HTTP the client speaks first.
+        answered = answer(wire, "CONNECT")
+    except ValueError as error:
+        raise ProtocolError(f"{proxy} does not speak HTTP ({error})") from error
+    except OSError as error:
+        late = time.monotonic() >= deadline
+        raise ConnectError(f"{proxy} {'did not answer in time' if late else 'hung up without an answer'}") from error
+    if answered.status not in _OK:
+        raise _refusal(proxy, endpoint, answered.status, str(answered))
+
+
+def _refusal(proxy: Proxy, endpoint: Endpoint, status: int, words: str) -> MqctlError:
+    if status == _AUTHENTICATE:
+        hint = f"it wants user and password: {proxy.variable}=http://USER:PASSWORD@{proxy.endpoint}"
+        if proxy.credentials is not None:
+            hint = f"check user and password in {proxy.variable}"
+        return RefusedError(f"{proxy} refused us: {words}", hint=hint)
+    if status in _UNREACHABLE:
+        return ConnectError(f"{proxy} does not reach {endpoint}: {words}")
+    return RefusedError(
+        f"{proxy} refused to connect to {endpoint}: {words}",
+        hint="many proxies allow only port 443; list the broker in no_proxy if it can be reached without",
+    )
