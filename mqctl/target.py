@@ -155,6 +155,11 @@ def parse_url(text: str) -> Url:
     Raises:
         ConfigError: It is no URL, mixes schemes, or names an impossible port.
     """
+    if text.startswith("failover:"):
+        raise ConfigError(
+            "failover:(…) is how ActiveMQ's own clients write a list of OpenWire addresses",
+            hint="write the STOMP or MQTT addresses with a comma between: stomp+ssl://one:61614,stomp+ssl://two:61614",
+        )
     parts = [_parse_one(part.strip(), text) for part in _split_list(text)]
     first = parts[0]
     if any(part.scheme != first.scheme for part in parts):

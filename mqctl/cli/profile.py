@@ -225,6 +225,8 @@ def _summary(store: Store, found: Found) -> tuple[str, str]:
 def _shown(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
     """Key, value and origin of everything that counts; None where a setting has no value."""
     yield "profile", settings.profile.name, settings.profile.path
+    if settings.unavailable:
+        yield "unavailable", settings.unavailable, settings.profile.path
     values = [(setting.key, settings.values[setting.name]) for setting in SETTINGS]
     for key, value in (*values, *settings.presets()):
         yield key, None if value.value is None else show(value.value), value.origin
@@ -245,10 +247,14 @@ def _check_one(
     if report.to_fill_in:
         context.report(
             f"{found.path} is a sample: its url has {report.to_fill_in} where yours has something else; "
-            f"make your own by mqctl profile add NAME --extends {found.name} --url URL"
+            f"make your own by {report.cure}"
         )
         # A sample is fine among all profiles; whoever asks about it wants to use it, and cannot.
         return "to fill in", ExitCode.USAGE if firmness is Firmness.FLAG else ExitCode.OK
+    if report.unavailable:
+        context.report(f"{found.path}: {report.unavailable}")
+        # As with a sample: only who wants to connect to this very one is disappointed.
+        return "unavailable", ExitCode.REFUSED if connect and firmness is Firmness.FLAG else ExitCode.OK
     if not connect:
         return "ok", ExitCode.OK
     try:

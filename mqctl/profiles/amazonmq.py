@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from mqctl.errors import ConfigError
-from mqctl.target import Endpoint, Url, is_encrypted
+from mqctl.target import PROTOCOLS, Endpoint, Url, is_encrypted
 
 RABBITMQ_ENGINE: Final = (
     "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT: use a broker of its ActiveMQ engine, "
@@ -27,10 +27,9 @@ OTHER_PORTS: Final = {61617: "OpenWire", 5671: "AMQP", CONSOLE_PORT: "the web co
 TAKE_ANOTHER: Final = "take the endpoint of the same broker that begins with stomp+ssl://, mqtt+ssl:// or wss://"
 
 BROKER_ID: Final = r"b-[0-9a-z]{8}(?:-[0-9a-z]{4}){3}-[0-9a-z]{12}"
-_HOST: Final = re.compile(
-    rf"(?P<id>{BROKER_ID})(?:-(?P<instance>\d))?\.mq\.(?P<region>[a-z0-9-]+)"
-    r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws)",
-    re.IGNORECASE,
+_HOST: Final = (
+    rf"(?i)(?P<id>{BROKER_ID})(?:-(?P<instance>\d))?\.mq\.(?P<region>[a-z0-9-]+)"
+    r"\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws)"
 )
 
 
@@ -59,13 +58,15 @@ class Host(NamedTuple):
 
 def read_host(name: str) -> Host | None:
     """A host's name taken apart; None where it is not at Amazon MQ."""
-    shape = _HOST.fullmatch(name)
+    if ".mq." not in name.lower():
+        return None  # compiling the expression would cost every start half a millisecond
+    shape = re.fullmatch(_HOST, name)
     return Host(shape["id"].lower(), shape["instance"], shape["region"].lower()) if shape else None
 
 
 def find_host(text: str) -> Host | None:
     """The first host at Amazon MQ that a text, such as a URL, names."""
-    shape = _HOST.search(text)
+    shape = re.search(_HOST, text)
     return read_host(shape[0]) if shape else None
 
 
@@ -102,6 +103,8 @@ def check_url(url: Url) -> None:
     Raises:
         ConfigError: The URL speaks plain text to an endpoint of Amazon MQ, or names a port of another protocol.
     """
+    if url.scheme.partition("+")[0] not in PROTOCOLS:
+        return  # the registry of transports knows better what such a scheme is
     for endpoint in url.endpoints:
         if read_host(endpoint.host) is None:
             continue
@@ -109,6 +112,13 @@ def check_url(url: Url) -> None:
             raise ConfigError(f"{url.scheme}:// is not encrypted, and {endpoint} takes TLS only", hint=_tls_twin(url))
         if other := OTHER_PORTS.get(endpoint.port):
             raise ConfigError(f"port {endpoint.port} of Amazon MQ is {other}", hint=TAKE_ANOTHER)
+
+
+def how_to_fill_in(url: Url, profile: str) -> str:
+    """What to type in place of a sample whose address has placeholders."""
+    own = f"mqctl profile add NAME --extends {profile} --url URL"
+    at_amazon = any(".mq." in endpoint.host for endpoint in url.endpoints)
+    return f"mqctl profile add NAME --amazonmq BROKER, or {own}" if at_amazon else own
 
 
 def _tls_twin(url: Url) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mqctl.errors import ConfigError
-from mqctl.profiles.amazonmq import check_url
+from mqctl.profiles.amazonmq import check_url, how_to_fill_in
 from mqctl.profiles.foreign import FOREIGN
 from mqctl.profiles.readers import did_you_mean
 from mqctl.profiles.resolve import Firmness, Settings, placeholder
@@ -19,10 +19,15 @@ _FILES = ("ca_file", "cert_file", "key_file")
 
 
 class Report(NamedTuple):
-    """What is wrong with a profile; and what somebody has yet to fill in, which is not wrong in a sample."""
+    """What is wrong with a profile; and what is not wrong in a sample.
+
+    `to_fill_in` is a part of its URL, `cure` how to do that; `unavailable` says why it has no URL.
+    """
 
     problems: tuple[str, ...] = ()
     to_fill_in: str | None = None
+    cure: str | None = None
+    unavailable: str | None = None
 
 
 def check(store: Store, found: Found, *, schemes: Collection[str], views: Collection[str]) -> Report:
@@ -34,10 +39,14 @@ def check(store: Store, found: Found, *, schemes: Collection[str], views: Collec
         settings = store.settings(found, firmness=Firmness.FLAG, warn=print)
     except ConfigError as error:
         return Report((str(error),))
+    if settings.unavailable:
+        return Report(tuple(_wrong(settings, views)), unavailable=settings.unavailable)
     url = settings.get("url")
     if url is None:
         return Report(("it has no url, and no parent that has one",))
-    return Report((*_wrong_url(settings, schemes), *_wrong(settings, views)), placeholder(url))
+    wrong = (*_wrong_url(settings, schemes), *_wrong(settings, views))
+    blank = placeholder(url)
+    return Report(wrong, blank, how_to_fill_in(url, found.name) if blank else None)
 
 
 def _wrong_url(settings: Settings, schemes: Collection[str]) -> Iterator[str]:

@@ -102,7 +102,7 @@ def url(value: object) -> Url:
     try:
         return parse_url(text(value))
     except ConfigError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError("; ".join(filter(None, (str(error), error.hint)))) from None
 
 
 def open_url(value: object) -> Url:

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from mqctl import topics
 from mqctl.durations import format_duration
-from mqctl.errors import ConfigError, SecretError
+from mqctl.errors import ConfigError, SecretError, UnsupportedError
 from mqctl.model import Topic
+from mqctl.profiles import amazonmq
 from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
 from mqctl.profiles.secrets import ACTING, Reference
 from mqctl.target import MqttOptions, ReconnectOptions, Secret, Target, TlsOptions, Url, with_protocol
@@ -85,6 +86,11 @@ class Settings:
         return self.profiles[0]
 
     @property
+    def unavailable(self) -> str | None:
+        """Why there is nothing to connect to, where a profile says so and nobody names a URL."""
+        return None if self.get("url") else next(filter(None, (each.unavailable for each in self.profiles)), None)
+
+    @property
     def origins(self) -> Mapping[str, str]:
         """Where each setting came from: `--url`, `MQCTL_URL`, `profile activemq (path)`, `default`."""
         return {name: value.origin for name, value in self.values.items()}
@@ -104,7 +110,8 @@ class Settings:
         """Where to connect and as whom; fetches the secrets.
 
         Raises:
-            ConfigError: There is no URL, or one that was never filled in.
+            ConfigError: There is no URL, or one that was never filled in or can never work.
+        UnsupportedError: The profile says why there is none.
             SecretError: A reference leads nowhere, or its file may not refer to secrets.
         """
         url = self._url()
@@ -149,6 +156,8 @@ class Settings:
 
     def _url(self) -> Url:
         url: Url | None = self.get("url")
+        if self.unavailable:
+            raise UnsupportedError(self.unavailable, hint="mqctl profile list shows the others")
         if url is None:
             raise ConfigError(
                 f"the profile {self.profile.name} ({self.profile.path}) has no url", hint="give it one, or use --url"
@@ -156,9 +165,11 @@ class Settings:
         if blank := placeholder(url):
             raise ConfigError(
                 f"the url from {self.values['url'].origin} still has the placeholder {blank}",
-                hint=f"mqctl profile add NAME --extends {self.profile.name} --url …",
+                hint=amazonmq.how_to_fill_in(url, self.profile.name),
             )
-        return with_protocol(url, self.get("protocol"))
+        url = with_protocol(url, self.get("protocol"))
+        amazonmq.check_url(url)
+        return url
 
     def _tls(self) -> TlsOptions:
         return TlsOptions(
@@ -226,8 +237,10 @@ def resolve(
 
 
 def placeholder(url: Url) -> str | None:
-    """The first part of a URL that somebody has yet to fill in: no host has a `<` in its name."""
+    """The first part of a URL that somebody has yet to fill in: no host has a `<` or a `…` in its name."""
     for endpoint in url.endpoints:
+        if "…" in endpoint.host:
+            return "…"
         if "<" in endpoint.host:
             return "<" + endpoint.host.partition("<")[2].partition(">")[0] + ">"
     return None
@@ -316,6 +329,8 @@ def _notices(values: Mapping[str, Value], profile: Profile, firmness: Firmness) 
         yield f"MQCTL_URL takes the place of the url of the profile {profile.name}, whose other settings are used"
     if values["verify"].value is False:
         yield f"{values['verify'].origin}: the broker's certificate is not checked"
+    if url := values["url"].value:
+        yield from amazonmq.remarks(url, values["heart_beat_s"].value)
 
 
 def _check_trust(secret: Value, url: Value) -> None:

@@ -44,13 +44,19 @@ class Setting(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A profile's file, checked and parsed. `settings` is keyed by `Setting.name`."""
+    """A profile's file, checked and parsed.
+
+    Attributes:
+        settings: By `Setting.name`.
+        unavailable: Why there is no URL and can be none, as a sentence.
+    """
 
     name: str
     path: str
     trust: Trust = Trust.FULL
     extends: str | None = None
     description: str | None = None
+    unavailable: str | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
     defaults: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     topics: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
@@ -161,7 +167,7 @@ _ANY = ""
 
 
 def _tree() -> dict[str, Any]:
-    tree: dict[str, Any] = {"extends": readers.text, "description": readers.text}
+    tree: dict[str, Any] = dict.fromkeys(("extends", "description", "unavailable"), readers.text)
     for setting in SETTINGS:
         *tables, leaf = setting.key.split(".")
         at = tree
@@ -194,6 +200,7 @@ def parse_profile(
         trust=trust,
         extends=read.get("extends"),
         description=read.get("description"),
+        unavailable=read.get("unavailable"),
         settings={s.name: value for s in SETTINGS if (value := _dig(read, s.key)) is not _MISSING},
         defaults=read.get("defaults", {}),
         topics=read.get("topics", {}),

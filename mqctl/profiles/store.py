@@ -128,7 +128,7 @@ class Store:
     def all(self) -> Iterator[Found]:
         """Every profile in the order of search, shadowed ones too."""
         for place, directory in self.places():
-            for path in sorted(directory.glob("*" + SUFFIX)):
+            for path in sorted(directory.glob("*" + SUFFIX), key=lambda path: path.stem):
                 yield Found(path.stem, path, place)
 
     def chain(self, found: Found, *, firmness: Firmness = Firmness.FLAG) -> tuple[Profile, ...]:

@@ -255,6 +255,46 @@ def guarded():
         yield hub.urls[0]
 
 
+class TestUse:
+    """What can never work at Amazon MQ is refused before anything is sent."""
+
+    @pytest.mark.parametrize(
+        ("argv", "code", "words", "hint"),
+        [
+            (("--profile", "amazonmq-rabbitmq"), ExitCode.REFUSED, "offers AMQP only, neither STOMP nor MQTT", ""),
+            (("--profile", "amazonmq"), ExitCode.USAGE, "the placeholder <broker-id>", "profile add NAME --amazonmq"),
+            (("--url", f"stomp://{host(1)}:61614"), ExitCode.USAGE, "takes TLS only", "use stomp+ssl://"),
+            (
+                ("--url", f"stomp+ssl://{host(1)}:61617"),
+                ExitCode.USAGE,
+                "port 61617 of Amazon MQ is OpenWire",
+                "stomp+ssl",
+            ),
+            (("--url", f"ssl://{host(1)}:61617"), ExitCode.USAGE, "ssl:// is OpenWire", "begins with stomp+ssl://"),
+            (("--url", f"amqp+ssl://{host(1)}:5671"), ExitCode.USAGE, "amqp+ssl:// is AMQP", "RabbitMQ engine"),
+            (
+                ("--url", f"https://{host(1)}:8162"),
+                ExitCode.USAGE,
+                "https:// is a web page",
+                "begins with stomp+ssl://",
+            ),
+            (("--url", f"failover:(ssl://{host(1)}:61617,ssl://{host(2)}:61617)"), ExitCode.USAGE, "failover:(…)", ""),
+        ],
+    )
+    def test_refused(self, mqctl, argv, code, words, hint):
+        done = mqctl("publish", "greeting", "hello", *argv)
+        assert done.code == code
+        assert words in done.err
+        assert hint in done.last
+
+    def test_notices(self, mqctl):
+        """Heart-beats that are off and half a pair are told before they hurt."""
+        mqctl("profile", "add", "half", "--url", f"stomp+ssl://{host(2)}:61614")
+        done = mqctl("profile", "show", "half", env={"MQCTL_HEART_BEAT": "0"})
+        assert "heart-beats are off" in done.err
+        assert "name the -1 endpoint too" in done.err
+
+
 class TestSecret:
     @pytest.fixture
     def publish(self, mqctl, guarded, home):

@@ -109,7 +109,7 @@ class TestList:
         assert "…" not in world.out
         assert "\x1b" not in world.out
         world.mqctl("profile", "list")
-        assert len(world.out.splitlines()) == 6
+        assert len(world.out.splitlines()) == 1 + len(list(shipped_dir().glob("*.toml")))
 
 
 class TestShow:
@@ -305,16 +305,26 @@ class TestCheck:
         assert world.out.splitlines() == [
             "activemq: ok",
             "amazonmq: to fill in",
+            "amazonmq-rabbitmq: unavailable",
             "artemis: ok",
             "local: ok",
             "rabbitmq: ok",
         ]
         assert "is a sample: its url has <broker-id>" in world.err
-        assert "mqctl profile add NAME --extends amazonmq" in world.err
+        assert "mqctl profile add NAME --amazonmq BROKER" in world.err
+        assert "offers AMQP only, neither STOMP nor MQTT" in world.err
 
     def test_sample_that_is_asked_about(self, world):
         """Who asks about a sample by name wants to use it, and is told that it cannot be."""
         assert world.mqctl("profile", "check", "amazonmq") == ExitCode.USAGE
+
+    def test_nothing_to_connect_to(self, world):
+        """A profile that says why there is nothing to connect to is right, and `--connect` to it is refused."""
+        assert world.mqctl("profile", "check", "amazonmq-rabbitmq") == ExitCode.OK
+        assert world.mqctl("profile", "check", "amazonmq-rabbitmq", "--connect") == ExitCode.REFUSED
+        assert world.mqctl("profile", "check", "--connect", "amazonmq-rabbitmq", "amazonmq") == ExitCode.REFUSED
+        world.mqctl("profile", "show", "amazonmq-rabbitmq")
+        assert ["unavailable", "the", "RabbitMQ", "engine"] in [row[:4] for row in world.table()]
 
     def test_wrong(self, world):
         """Each mistake is a line on standard error with the file, and the exit code is 2."""

@@ -39,6 +39,8 @@ def test_reads(text, scheme, endpoints, path):
         ("stomp://h:x", "bad host or port in 'stomp://h:x'"),
         ("stomp://h:99999", "bad host or port"),
         ("stomp://a,stomps://b", "one scheme"),
+        ("failover:(ssl://a:61617,ssl://b:61617)", r"failover:\(…\) is how ActiveMQ's own clients"),
+        ("failover://(tcp://a:61616)?randomize=false", "a list of OpenWire addresses"),
     ],
 )
 def test_refuses(text, words):

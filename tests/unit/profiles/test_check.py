@@ -28,6 +28,13 @@ def test_right(world):
         ('extends = "gone"', ["extends: no profile 'gone'"]),
         ("", ["it has no url, and no parent that has one"]),
         ('url = "stmp://h"', ["no transport for stmp://; did you mean 'stomp'?"]),
+        ('url = "ssl://h:61617"', ["ssl:// is OpenWire"]),
+        ('url = "wss://h"', ["wss:// does not say which protocol is spoken; write stomp+wss://"]),
+        ('url = "stomp://h"\nprotocol = "mqtt"', ["--protocol mqtt does not fit stomp://"]),
+        (
+            'url = "stomp://b-4aada85d-a80c-4be0-9d30-e344a01b921e-1.mq.eu-west-1.on.aws"',
+            ["takes TLS only; use stomp+ssl://"],
+        ),
         (
             'url = "stomp://h"\n[topics.a]\nview = "rekt"\n[topics.b]\nview = "rect"\n[defaults.watch]\nview = "x"',
             [
@@ -53,7 +60,17 @@ def test_files_that_are_there(world):
 
 def test_sample_to_fill_in(world):
     """A placeholder is no mistake, but something to do."""
-    assert report(world, 'extends = "amazonmq"') == Report((), "<broker-id>")
+    assert report(world, 'extends = "amazonmq"') == Report(
+        (),
+        "<broker-id>",
+        "mqctl profile add NAME --amazonmq BROKER, or mqctl profile add NAME --extends mine --url URL",
+    )
+
+
+def test_unavailable(world):
+    """Why there is nothing to connect to is no mistake either."""
+    assert report(world, 'unavailable = "no"') == Report(unavailable="no")
+    assert report(world, 'unavailable = "no"\n[defaults.watch]\nview = "x"').problems
 
 
 def test_environment_does_not_matter(world):

@@ -38,6 +38,15 @@ def test_add_never_overwrites(world):
     assert 'url = "stomp://two"' in path.read_text()
 
 
+def test_add_at_the_same_moment(world, monkeypatch):
+    """A profile that somebody else wrote between the question and the answer stays too."""
+    monkeypatch.setattr("pathlib.Path.exists", lambda _: False)
+    path = world.put("user", "mine", 'url = "stomp://one"')
+    with pytest.raises(UsageError, match="exists already"):
+        edit.add(world.store, "mine", {"url": "stomp://two"})
+    assert "one" in path.read_text()
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".a", "-a", "a b", "a.toml", "é"])
 def test_add_refuses_names(world, name):
     """A name that would be a path, hidden or an option is refused."""

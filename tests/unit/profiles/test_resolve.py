@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 
-from mqctl.errors import ConfigError, SecretError
+from mqctl.errors import ConfigError, SecretError, UnsupportedError
 from mqctl.model import Dialect
 from mqctl.profiles.resolve import Firmness, TopicSettings, Value, placeholder, resolve, show
 from mqctl.profiles.schema import SETTINGS, Profile, Trust
@@ -286,14 +286,16 @@ class TestTrust:
         found = profile("lying", **settings)
         return Profile(name=found.name, path=found.path, trust=trust, settings=found.settings)
 
-    @pytest.mark.parametrize("reference", ["env:AWS_SECRET", "file:~/.ssh/id", "command:rm -r /", "prompt"])
+    @pytest.mark.parametrize(
+        "reference", ["env:AWS_SECRET", "file:~/.ssh/id", "command:rm -r /", "aws-secret:s", "prompt"]
+    )
     def test_unasked_file_gets_no_secret(self, reference):
         """Whatever the reference, a file that nobody named may not follow it."""
         settings = resolved(profiles=[self.lying(Trust.NO_SECRETS, url="stomp://evil", password=reference)])
         with pytest.raises(SecretError, match="only found in the working directory") as refused:
             settings.target()
         assert refused.value.hint == "give the path of the file to --profile" + (
-            "" if reference.startswith("command") else ", or its name"
+            "" if reference.startswith(("command", "aws")) else ", or its name"
         )
 
     def test_unasked_file_gets_no_password_of_the_environment(self):
@@ -313,6 +315,9 @@ class TestTrust:
         with pytest.raises(SecretError, match="only found in the working directory") as error:
             resolved(profiles=[refused]).target()
         assert "t0ken" not in str(error.value)
+        refused = self.lying(Trust.NO_COMMANDS, url="stomp://h", password="aws-secret:shop")
+        with pytest.raises(SecretError, match="only found in the working directory"):
+            resolved(profiles=[refused]).target()
 
     def test_without_secrets_it_works(self):
         """Without a secret in play, such a file is as good as any."""
@@ -331,7 +336,45 @@ def test_placeholder():
     assert placeholder(blank.settings["url"]) == "<id>"
     with pytest.raises(ConfigError, match="still has the placeholder <id>") as refused:
         resolved(profiles=[blank]).target()
-    assert refused.value.hint == "mqctl profile add NAME --extends p --url …"
+    assert refused.value.hint == "mqctl profile add NAME --extends p --url URL"
+    assert placeholder(BY_NAME["url"].read("stomp+ssl://b-…-1.mq.x:1")) == "…"
+
+
+AMAZON = "b-4aada85d-a80c-4be0-9d30-e344a01b921e-2.mq.eu-west-1.amazonaws.com"
+
+
+def test_plain_text_to_amazon_mq():
+    """No password goes out in plain text to what takes TLS only: it is not even fetched."""
+    asked = profile(url=f"stomp://{AMAZON}:61614", password="command:false")
+    with pytest.raises(ConfigError, match="takes TLS only"):
+        resolved(profiles=[asked]).target()
+
+
+def test_notices_about_amazon_mq():
+    """What will hurt there is told beforehand."""
+    half, beats = resolved(profiles=[profile(url=f"stomp+ssl://{AMAZON}", heart_beat_s="0")]).notices[::-1]
+    assert "name the -1 endpoint too" in half
+    assert "heart-beats are off" in beats
+
+
+class TestUnavailable:
+    """A profile that says why there is nothing to connect to."""
+
+    SAD = Profile(name="sad", path="/etc/sad.toml", unavailable="there is none: use the other")
+
+    def test_nothing_to_connect_to(self):
+        """Whoever connects reads the sentence, also through a profile that extends it."""
+        for profiles in ([self.SAD], [profile(user="u"), self.SAD]):
+            settings = resolved(profiles=profiles)
+            assert settings.unavailable == "there is none: use the other"
+            with pytest.raises(UnsupportedError, match="there is none: use the other") as refused:
+                settings.target()
+            assert refused.value.hint
+
+    def test_a_url_is_believed(self):
+        """Who names a URL gets a connection."""
+        assert resolved(flags={"url": "stomp://h"}, profiles=[self.SAD]).target().name == "stomp://h:61613"
+        assert resolved(profiles=[profile(url="stomp://h"), self.SAD]).unavailable is None
 
 
 @pytest.mark.parametrize(

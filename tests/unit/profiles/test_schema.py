@@ -16,6 +16,7 @@ from mqctl.target import MqttOptions, ReconnectOptions, Target, TlsOptions, pars
 EVERYTHING = {
     "extends": "parent",
     "description": "all there is",
+    "unavailable": "no more",
     "url": "stomp://h:1",
     "dialect": "classic",
     "auth": {"user": "alice", "password": "env:P"},
@@ -58,6 +59,7 @@ def test_reads_everything():
         trust=Trust.NO_COMMANDS,
         extends="parent",
         description="all there is",
+        unavailable="no more",
         settings={
             "url": parse_url("stomp://h:1"),
             "dialect": Dialect.CLASSIC,

@@ -12,6 +12,7 @@ import pytest
 from mqctl.errors import SecretError
 from mqctl.profiles import secrets
 from mqctl.profiles.secrets import Reference, SecretKind, follow, parse_reference
+from mqctl.target import Secret
 
 PYTHON = sys.executable
 
@@ -26,6 +27,7 @@ def fetch(text, *, environ=None, base="/"):
         ("env:NAME", SecretKind.ENV, "NAME"),
         ("file:a:b", SecretKind.FILE, "a:b"),
         ("command:pass show x", SecretKind.COMMAND, "pass show x"),
+        ("aws-secret:shop/broker#pw", SecretKind.AWS_SECRET, "shop/broker#pw"),
         ("prompt", SecretKind.PROMPT, ""),
     ],
 )
@@ -42,7 +44,7 @@ def test_parse_refuses_a_password(text):
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["env:", "file: ", "command:"])
+@pytest.mark.parametrize("text", ["env:", "file: ", "command:", "aws-secret:", "aws-secret: #pw"])
 def test_parse_refuses_emptiness(text):
     """A kind alone leads nowhere."""
     with pytest.raises(ValueError, match="nothing follows"):
@@ -51,7 +53,10 @@ def test_parse_refuses_emptiness(text):
 
 def test_texts_of_references():
     """A command shows its program and no argument, which may be a token."""
-    shown = {text: str(parse_reference(text)) for text in ("env:A", "file:/x y", "prompt", "command:pass")}
+    shown = {
+        text: str(parse_reference(text))
+        for text in ("env:A", "file:/x y", "file:#x", "prompt", "command:pass", "aws-secret:s#k")
+    }
     assert all(text == seen for text, seen in shown.items())
     assert repr(parse_reference("command: vault -token=t0ken read")) == "command:vault …"
 
@@ -160,6 +165,19 @@ def test_command_that_hangs(monkeypatch):
     monkeypatch.setattr(secrets, "COMMAND_TIMEOUT_S", 0.2)
     with pytest.raises(SecretError, match=r"did not end within 0.2 s"):
         fetch(f"command:{PYTHON} -c 'import time; time.sleep(60)'")
+
+
+def test_aws():
+    """What follows the colon goes to whoever asks AWS; without anybody, that is an error."""
+    reference = parse_reference("aws-secret:s#k")
+
+    def ask(name, what):
+        return Secret(f"{name} for {what}")
+
+    found = follow(reference, environ={}, base="/", what="alice", ask_aws=ask)
+    assert found.secret.reveal() == "s#k for alice"
+    with pytest.raises(SecretError, match="alice: nobody here asks AWS for aws-secret:s#k"):
+        follow(reference, environ={}, base="/", what="alice")
 
 
 def test_prompt_needs_a_terminal(monkeypatch):

@@ -1,0 +1,149 @@
+"""What goes wrong at Amazon MQ, each with the next step."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+
+from mqctl.errors import ConfigError
+from mqctl.profiles.amazonmq import (
+    OTHER_PORTS,
+    RABBITMQ_ENGINE,
+    Host,
+    Problem,
+    check_url,
+    find_host,
+    hint_for,
+    how_to_fill_in,
+    read_host,
+    remarks,
+)
+from mqctl.profiles.store import shipped_dir
+from mqctl.target import Endpoint, parse_url
+
+ID = "b-4aada85d-a80c-4be0-9d30-e344a01b921e"
+ONE = f"{ID}-1.mq.eu-west-1.amazonaws.com"
+TWO = f"{ID}-2.mq.eu-west-1.amazonaws.com"
+RABBIT = f"{ID}.mq.eu-west-1.on.aws"
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        (ONE, Host(ID, "1", "eu-west-1")),
+        (TWO.upper(), Host(ID, "2", "eu-west-1")),
+        (RABBIT, Host(ID, None, "eu-west-1")),
+        (f"{ID}-1.mq.cn-north-1.amazonaws.com.cn", Host(ID, "1", "cn-north-1")),
+        (f"{ID}-1.mq.us-west-2.on.aws", Host(ID, "1", "us-west-2")),
+        ("broker.example", None),
+        ("queue.eu-west-1.amazonaws.com", None),
+        (ONE + ".evil.example", None),
+    ],
+)
+def test_hosts(name, host):
+    """A host at Amazon MQ tells broker, half of the pair and region; any other is none."""
+    assert read_host(name) == host
+
+
+def test_host_in_a_url():
+    """The host is found in whatever URL the console shows."""
+    assert find_host(f"https://{TWO}:8162/admin") == Host(ID, "2", "eu-west-1")
+    assert find_host("orders") is None
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (Problem.REFUSED, "name both endpoints, -1 and -2"),
+        (Problem.TIMEOUT, "security group must let port 61614 in"),
+        (Problem.TIMEOUT, "only inside its VPC"),
+        (Problem.TIMEOUT, "name both endpoints, -1 and -2"),
+        (Problem.NO_HOST, "not in eu-west-1"),
+        (Problem.NOT_TLS, "use stomp+ssl://, mqtt+ssl:// or wss://"),
+        (Problem.OTHER_PROTOCOL, "begins with stomp+ssl://, mqtt+ssl:// or wss://"),
+        (Problem.MQTT_VERSION, "--mqtt-version 3.1.1"),
+        (Problem.IDLE, "--heart-beat 10s"),
+    ],
+)
+def test_hints(problem, words):
+    """Every failure has its next step at Amazon MQ, and none elsewhere."""
+    assert words in str(hint_for(Endpoint(ONE, 61614), problem))
+    assert hint_for(Endpoint("broker.example", 61614), problem) is None
+
+
+@pytest.mark.parametrize("problem", Problem)
+def test_every_problem_has_a_hint(problem):
+    """The table of hints has no gap."""
+    assert hint_for(Endpoint(TWO, 8883), problem)
+
+
+@pytest.mark.parametrize("problem", [Problem.REFUSED, Problem.TIMEOUT])
+def test_hint_for_the_rabbitmq_engine(problem):
+    """A host without -1 or -2 that does not answer is the engine without STOMP and MQTT."""
+    assert "offers AMQP only, neither STOMP nor MQTT" in str(hint_for(Endpoint(RABBIT, 61614), problem))
+
+
+@pytest.mark.parametrize(("port", "protocol"), OTHER_PORTS.items())
+def test_ports_of_other_protocols(port, protocol):
+    """What is not ours is named by its port, as a hint after the fact and as a refusal before."""
+    assert f"port {port} is {protocol}" in str(hint_for(Endpoint(ONE, port), Problem.TIMEOUT))
+    with pytest.raises(ConfigError, match=f"port {port} of Amazon MQ is {protocol}") as refused:
+        check_url(parse_url(f"stomp+ssl://{ONE}:{port}"))
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        (f"stomp://{ONE}:61614", "use stomp+ssl://"),
+        (f"mqtt://ok.example,{TWO}:8883", "use mqtt+ssl://"),
+        (f"stomp+ws://{ONE}:61614", "use stomp+wss:// and port 61619"),
+    ],
+)
+def test_plain_text_is_refused(url, hint):
+    """Nothing is sent in plain text to what takes TLS only."""
+    with pytest.raises(ConfigError, match="takes TLS only") as refused:
+        check_url(parse_url(url))
+    assert refused.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [f"stomp+ssl://{ONE},{TWO}", f"mqtt+wss://{ONE}:61619", "stomp://broker.example:61617", f"amqps://{RABBIT}:5671"],
+)
+def test_what_can_work_is_let_through(url):
+    """TLS at Amazon MQ, and anything elsewhere."""
+    check_url(parse_url(url))
+
+
+@pytest.mark.parametrize(
+    ("url", "heart_beat_s", "words"),
+    [
+        (f"stomp+ssl://{ONE}", 0.0, ["heart-beats are off"]),
+        (f"stomp+ssl://{TWO}", 10.0, ["name the -1 endpoint too"]),
+        (f"stomp+ssl://{TWO}", 0.0, ["heart-beats are off", "name the -1 endpoint too"]),
+        (f"stomp+ssl://{ONE}", 10.0, []),
+        (f"stomp+ssl://{TWO},{ONE}", 10.0, []),
+        ("stomp://broker.example", 0.0, []),
+    ],
+)
+def test_remarks(url, heart_beat_s, words):
+    """Heart-beats that are off and half a pair are told before they hurt."""
+    told = list(remarks(parse_url(url), heart_beat_s))
+    assert len(told) == len(words)
+    assert all(word in line for word, line in zip(words, told, strict=True))
+
+
+def test_the_sample_says_the_same_sentence():
+    """The profile amazonmq-rabbitmq and the code have one sentence about that engine."""
+    document = tomllib.loads((shipped_dir() / "amazonmq-rabbitmq.toml").read_text("utf-8"))
+    assert document["unavailable"] == RABBITMQ_ENGINE
+
+
+def test_how_to_fill_in():
+    """A sample of Amazon MQ is best replaced by asking Amazon MQ."""
+    assert how_to_fill_in(parse_url("stomp+ssl://b-<id>-1.mq.<region>.x"), "p").startswith(
+        "mqctl profile add NAME --amazonmq BROKER, or "
+    )
+    assert how_to_fill_in(parse_url("stomp://<host>"), "p") == "mqctl profile add NAME --extends p --url URL"
