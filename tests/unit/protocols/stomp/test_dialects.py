@@ -14,6 +14,7 @@ from mqctl.protocols.stomp.dialects import (
     dialect_of,
     forget_headers,
     refuse_ack_modes,
+    refuse_binary,
     send_headers,
     subscribe_headers,
 )
@@ -235,3 +236,11 @@ class TestAckModes:
     )
     def test_what_cannot_interfere_is_allowed(self, wanted, present):
         refuse_ack_modes(RABBITMQ, wanted, present)
+
+
+@pytest.mark.parametrize("dialect", [ARTEMIS, RABBITMQ, HUB, UNKNOWN])
+def test_binary_messages_over_web_socket_are_read_by_all_but_classic(dialect):
+    refuse_binary(dialect, b"\xff")
+    with pytest.raises(UnsupportedError, match="not UTF-8"):
+        refuse_binary(CLASSIC, b"\xff")
+    refuse_binary(CLASSIC, "한글".encode())
