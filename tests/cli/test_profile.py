@@ -304,11 +304,15 @@ class TestCheck:
         assert world.mqctl("profile", "check") == ExitCode.OK
         assert world.out.splitlines() == [
             "activemq: ok",
+            "activemq-ws: ok",
             "amazonmq: to fill in",
             "amazonmq-rabbitmq: unavailable",
+            "amazonmq-ws: to fill in",
             "artemis: ok",
+            "artemis-ws: ok",
             "local: ok",
             "rabbitmq: ok",
+            "rabbitmq-ws: ok",
         ]
         assert "is a sample: its url has <broker-id>" in world.err
         assert "mqctl profile add NAME --amazonmq BROKER" in world.err

@@ -17,7 +17,10 @@ from mqctl.profiles.resolve import Firmness
 from mqctl.profiles.schema import Trust
 from mqctl.profiles.store import Found, Place, Store, is_path, read_document, shipped_dir
 
-SAMPLES = {"local", "activemq", "artemis", "rabbitmq", "amazonmq", "amazonmq-rabbitmq"}
+SAMPLES = {
+    *("local", "activemq", "activemq-ws", "artemis", "artemis-ws", "rabbitmq", "rabbitmq-ws"),
+    *("amazonmq", "amazonmq-ws", "amazonmq-rabbitmq"),
+}
 
 
 class TestSearch:
