@@ -135,9 +135,22 @@ class Dialer:
         try:
             return connect(endpoint, deadline)
         except ConnectError as error:
-            if isinstance(error.__cause__, ConnectionRefusedError):
-                error.hint = _refused_hint(self._target.scheme)
+            error.hint = self._hint(endpoint, error.__cause__) or error.hint
             raise
+
+    def _hint(self, endpoint: Endpoint, cause: BaseException | None) -> str | None:
+        from mqctl.profiles.amazonmq import Problem, hint_for  # noqa: PLC0415 - only a failure pays for it
+
+        problem = None
+        match cause:
+            case ConnectionRefusedError():
+                problem = Problem.REFUSED
+            case TimeoutError():
+                problem = Problem.TIMEOUT
+            case socket.gaierror(errno=socket.EAI_NONAME):
+                problem = Problem.NO_HOST
+        at_amazon = hint_for(endpoint, problem, self._target.endpoints) if problem else None
+        return at_amazon or (_refused_hint(self._target.scheme) if problem is Problem.REFUSED else None)
 
     def _secured(self, sock: socket.socket, endpoint: Endpoint, deadline: float) -> Stream:
         if self._context is None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from mqctl.errors import ConfigError
-from mqctl.target import PROTOCOLS, Endpoint, Url, is_encrypted
+from mqctl.target import PROTOCOLS, WEB_SOCKETS, Endpoint, Url, is_encrypted
 
 RABBITMQ_ENGINE: Final = (
     "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT: use a broker of its ActiveMQ engine, "
@@ -34,18 +34,11 @@ _HOST: Final = (
 
 
 class Problem(enum.Enum):
-    """How a connection failed, as the transport saw it."""
+    """Why there is no connection, as the transport saw it."""
 
     REFUSED = enum.auto()
     TIMEOUT = enum.auto()
     NO_HOST = enum.auto()
-    NOT_TLS = enum.auto()
-    """We spoke in plain text, and the peer hung up or never answered."""
-    OTHER_PROTOCOL = enum.auto()
-    """The peer answered, but not in the protocol spoken."""
-    MQTT_VERSION = enum.auto()
-    IDLE = enum.auto()
-    """An established connection was cut while heart-beats were off."""
 
 
 class Host(NamedTuple):
@@ -70,31 +63,32 @@ def find_host(text: str) -> Host | None:
     return read_host(shape[0]) if shape else None
 
 
-def hint_for(endpoint: Endpoint, problem: Problem) -> str | None:
-    """The next step after a failure at an endpoint; None where the endpoint is not at Amazon MQ."""
+def hint_for(endpoint: Endpoint, problem: Problem, named: Iterable[Endpoint] = ()) -> str | None:
+    """The next step after a failure; None where the endpoint is not at Amazon MQ.
+
+    Args:
+        endpoint: Where it failed.
+        problem: How.
+        named: All endpoints that the user named.
+    """
     host = read_host(endpoint.host)
     if host is None:
         return None
-    if other := OTHER_PORTS.get(endpoint.port):
-        return f"port {endpoint.port} is {other}; {TAKE_ANOTHER}"
-    if host.instance is None and problem in (Problem.REFUSED, Problem.TIMEOUT):
-        return f"a host without -1 or -2 is {RABBITMQ_ENGINE.removeprefix('the ')}"
-    return _HINTS[problem].format(port=endpoint.port, region=host.region)
+    if problem is Problem.NO_HOST:
+        return f"the broker is gone, or not in {host.region}: compare with the endpoints that its console page shows"
+    if host.instance is None:
+        return f"a host without -1 or -2 is of the RabbitMQ engine: {RABBITMQ_ENGINE}"
+    halves = {each.instance for other in named if (each := read_host(other.host)) and each.broker_id == host.broker_id}
+    steps = [_STEPS[problem].format(port=endpoint.port), _NOBODY if len(halves) > 1 else _BOTH]
+    return "; ".join(steps)
 
 
-_BOTH = "of an active/standby pair only one answers at a time: name both endpoints, -1 and -2, with a comma between"
-_HINTS: Final = {
-    Problem.REFUSED: _BOTH + "; a broker that is not RUNNING refuses too",
-    Problem.TIMEOUT: (
-        "its security group must let port {port} in, and a broker that is not public answers only inside its VPC; "
-        + _BOTH
-    ),
-    Problem.NO_HOST: "the broker is gone, or not in {region}: compare with the endpoints that its console page shows",
-    Problem.NOT_TLS: "every endpoint of Amazon MQ speaks TLS: use stomp+ssl://, mqtt+ssl:// or wss://",
-    Problem.OTHER_PROTOCOL: TAKE_ANOTHER,
-    Problem.MQTT_VERSION: "ActiveMQ at Amazon MQ speaks MQTT 3.1.1: use --mqtt-version 3.1.1",
-    Problem.IDLE: "heart-beats are off, and a connection without traffic is cut on the way: use --heart-beat 10s",
+_STEPS: Final = {
+    Problem.REFUSED: "look whether the broker is RUNNING",
+    Problem.TIMEOUT: "its security group must let port {port} in, and if it is not public it answers in its VPC only",
 }
+_BOTH: Final = "of an active/standby pair one answers at a time: name both endpoints, -1 and -2, with a comma between"
+_NOBODY: Final = "while a pair changes places, nobody answers for some seconds"
 
 
 def check_url(url: Url) -> None:
@@ -127,10 +121,12 @@ def _tls_twin(url: Url) -> str:
     return f"use {scheme}://" + (" and port 61619" if web_socket else "")
 
 
-def remarks(url: Url, heart_beat_s: float) -> Iterator[str]:
+def remarks(url: Url, *, heart_beat_s: float, mqtt_version: str) -> Iterator[str]:
     """What somebody who uses this URL should know before it hurts."""
     hosts = [host for endpoint in url.endpoints if (host := read_host(endpoint.host))]
     if hosts and not heart_beat_s:
         yield "heart-beats are off, and a connection to Amazon MQ without traffic is cut on the way"
+    if hosts and mqtt_version == "5" and (url.scheme in WEB_SOCKETS or url.scheme.startswith("mqtt")):
+        yield "ActiveMQ at Amazon MQ speaks MQTT 3.1 and 3.1.1, not 5"
     if [host.instance for host in hosts] == ["2"]:
         yield "-2 is one half of an active/standby pair, which often does not answer: name the -1 endpoint too"

@@ -330,7 +330,8 @@ def _notices(values: Mapping[str, Value], profile: Profile, firmness: Firmness) 
     if values["verify"].value is False:
         yield f"{values['verify'].origin}: the broker's certificate is not checked"
     if url := values["url"].value:
-        yield from amazonmq.remarks(url, values["heart_beat_s"].value)
+        heart_beat_s, version = values["heart_beat_s"].value, values["version"].value
+        yield from amazonmq.remarks(url, heart_beat_s=heart_beat_s, mqtt_version=version)
 
 
 def _check_trust(secret: Value, url: Value) -> None:
