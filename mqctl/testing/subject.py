@@ -35,6 +35,7 @@ class Subject:
         nobody: Where nobody listens.
         stranger: As somebody whom the broker does not let in.
         forbidden: A topic that `target`'s user may not publish to.
+        text_only: Whether payloads that are not UTF-8 are refused.
         patience_s: How long to wait for what must come.
     """
 
@@ -47,6 +48,7 @@ class Subject:
     nobody: Target | None = None
     stranger: Target | None = None
     forbidden: tuple[Target, Topic] | None = None
+    text_only: bool = False
     patience_s: float = 10.0
     _open: list[Connection] = field(default_factory=list)
 
