@@ -34,11 +34,12 @@ _HOST: Final = (
 
 
 class Problem(enum.Enum):
-    """Why there is no connection, as the transport saw it."""
+    """Why there is no connection, as the transport saw it, or that the broker said no."""
 
     REFUSED = enum.auto()
     TIMEOUT = enum.auto()
     NO_HOST = enum.auto()
+    DENIED = enum.auto()
 
 
 class Host(NamedTuple):
@@ -76,6 +77,8 @@ def hint_for(endpoint: Endpoint, problem: Problem, named: Iterable[Endpoint] = (
         return None
     if problem is Problem.NO_HOST:
         return f"the broker is gone, or not in {host.region}: compare with the endpoints that its console page shows"
+    if problem is Problem.DENIED:
+        return _DENIED
     if host.instance is None:
         return f"a host without -1 or -2 is of the RabbitMQ engine: {RABBITMQ_ENGINE}"
     halves = {each.instance for other in named if (each := read_host(other.host)) and each.broker_id == host.broker_id}
@@ -87,6 +90,10 @@ _STEPS: Final = {
     Problem.REFUSED: "look whether the broker is RUNNING",
     Problem.TIMEOUT: "its security group must let port {port} in, and if it is not public it answers in its VPC only",
 }
+_DENIED: Final = (
+    "Amazon MQ lets in the users of the broker, not those of IAM; with an authorisation map, the user's group needs "
+    "rights on the destination and on ActiveMQ.Advisory.>, and being let into the web console gives none"
+)
 _BOTH: Final = "of an active/standby pair one answers at a time: name both endpoints, -1 and -2, with a comma between"
 _NOBODY: Final = "while a pair changes places, nobody answers for some seconds"
 

@@ -81,7 +81,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("user", "--user", "MQCTL_USER", "auth.user", readers.text,
             "The name to log in with."),
     Setting("password", "--password", "MQCTL_PASSWORD", "auth.password", readers.reference,
-            "Where the password is: env:NAME, file:PATH, command:… or prompt. The variable holds the password itself.",
+            "Where the password is: env:NAME, file:PATH, command:…, aws-secret:NAME or prompt. The variable holds the "
+            "password itself.",
             secret=True),
     Setting("vhost", "--vhost", "MQCTL_VHOST", "options.vhost", readers.text,
             "The virtual host (RabbitMQ)."),

@@ -61,6 +61,7 @@ def test_host_in_a_url():
         (Problem.TIMEOUT, "answers in its VPC only"),
         (Problem.TIMEOUT, "name both endpoints, -1 and -2"),
         (Problem.NO_HOST, "not in eu-west-1"),
+        (Problem.DENIED, "not those of IAM"),
     ],
 )
 def test_hints(problem, words):
