@@ -146,6 +146,8 @@ DEFAULT_PORTS = {
 
 PORT_MAX = 65_535
 
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+_NO_PORT = re.compile(r":(?!//|\d{1,5}(?:[,/]|$)).*", re.DOTALL)
 _SHAPE = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.+)", re.DOTALL)
 
 
@@ -232,11 +234,14 @@ def _parse_one(text: str, whole: str) -> Url:
     try:
         split = urlsplit("//" + shape["rest"])
         port = split.port
-    except ValueError as error:
-        # With an '@' about, what stands where the port should be may be half a password.
+    except ValueError:
+        # Its words quote what stands where the port should be, which may be a password or half of one.
         if "@" in whole:
             raise _bad_login(whole) from None
-        raise ConfigError(f"bad host or port in {whole!r}: {error}") from None
+        raise ConfigError(
+            f"bad host or port in {_without_password(whole)!r}",
+            hint=f"a port is a number up to {PORT_MAX}; a user and a password stand before the host and an '@'",
+        ) from None
     if "@" in split.path + split.query + split.fragment:
         raise _bad_login(whole)
     return Url(
@@ -258,4 +263,5 @@ def _bad_login(text: str) -> ConfigError:
 def _without_password(text: str) -> str:
     """The URL or list for a message, without all that may be a user or a password, well formed or not."""
     head, at, tail = text.rpartition("@")
-    return f"{head.partition('://')[0]}://***@{tail}" if at else text
+    scheme = _SCHEME.match(head)
+    return f"{scheme.group() if scheme else ''}***@{tail}" if at else _NO_PORT.sub(":***", text)

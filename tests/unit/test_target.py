@@ -36,8 +36,9 @@ def test_reads(text, scheme, endpoints, path):
         ("", "not a broker URL: ''"),
         (",", "not a broker URL: ','"),
         ("stomp://", "not a broker URL"),
-        ("stomp://h:x", "bad host or port in 'stomp://h:x'"),
-        ("stomp://h:99999", "bad host or port"),
+        ("localhost:61613", "not a broker URL: 'localhost:61613'"),
+        ("stomp://h:x", r"bad host or port in 'stomp://h:\*\*\*'"),
+        ("stomp://g,h:99999", "bad host or port in 'stomp://g,h:99999'"),
         ("stomp://a,stomps://b", "one scheme"),
         ("failover:(ssl://a:61617,ssl://b:61617)", r"failover:\(…\) is how ActiveMQ's own clients"),
         ("failover://(tcp://a:61616)?randomize=false", "a list of OpenWire addresses"),
@@ -75,6 +76,29 @@ def test_raw_password_never_shows(password, tail):
         assert url.password is not None
         assert url.password.reveal() == password
         assert Endpoint("alice", 12) not in url.endpoints
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("alice:secret@h", "stomp:/alice:secret@h", "stomp//alice:secret@h:1", "secret@stomp://h"),
+        *("alice:secret@a,stomp://b", "stomp://alice:secret@[::1", "stomp://alice:secret@h:99999"),
+        *(
+            "stomp://alice:secret",
+            "alice:secret",
+            "stomp:alice:secret",
+            "stomp://h,alice:secret",
+            "stomp://alice:1secret",
+        ),
+        *("stomp://alice:se\u2100secret", "stomp://[::1:secret", "stomp://alice:secret/"),
+    ],
+)
+def test_a_password_out_of_place_never_shows(text):
+    """Not where the scheme is missing or broken, nor where the host was forgotten."""
+    with pytest.raises(ConfigError) as caught:
+        parse_url(text)
+    assert "secret" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+    assert caught.value.__cause__ is None
 
 
 @pytest.mark.parametrize(
