@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mqctl.aws import ask_secrets_manager
 from mqctl.broker.values import Limits as BrokerLimits
 from mqctl.broker.values import SlowConsumer
 from mqctl.cli.context import AppContext
@@ -52,7 +53,8 @@ class ListenOptions:
     ] = None
     user: Annotated[str | None, typer.Option("--user", help="The only user let in; needs --password.")] = None
     password: Annotated[
-        str | None, typer.Option("--password", metavar="REF", help="env:NAME, file:PATH, command:… or prompt.")
+        str | None,
+        typer.Option("--password", metavar="REF", help="env:NAME, file:PATH, command:…, aws-secret:NAME, prompt."),
     ] = None
 
     def listeners(self) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...]]:
@@ -202,7 +204,13 @@ def _password(context: AppContext, listen: ListenOptions) -> Secret | None:
         where = reference(listen.password)
     except ValueError as error:
         raise UsageError(f"--password: {error}") from error
-    found = follow(where, environ=context.environ, base=str(context.cwd), what="password of the hub")
+    found = follow(
+        where,
+        environ=context.environ,
+        base=str(context.cwd),
+        what="password of the hub",
+        ask_aws=ask_secrets_manager,
+    )
     if found.warning:
         context.report(found.warning)
     return found.secret
