@@ -11,7 +11,7 @@ import typer
 from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.help import Command, command_app
-from mqctl.errors import ConfigError, ExitCode, MqctlError, UsageError
+from mqctl.errors import ConfigError, ExitCode, UsageError
 from mqctl.profiles.resolve import Firmness, Settings, show
 from mqctl.profiles.schema import SETTINGS
 from mqctl.profiles.store import Found, Place, Store
@@ -175,12 +175,14 @@ def check_profiles(
     connect: Annotated[bool, typer.Option("--connect", help="Connect too, and print what answers.")] = False,
 ) -> None:
     """Check profiles, and with --connect whether their brokers let us in; the first failure gives the exit code."""
+    from mqctl.cli.profile_check import check_one
+
     context, store = _world(ctx)
     profiles = [store.find(name) for name in names] if names else list(store.all())
     firmness = Firmness.FLAG if names else Firmness.DEFAULT
     codes = []
     for found in profiles:
-        state, code = _check_one(context, store, found, firmness=firmness, connect=connect)
+        state, code = check_one(context, store, found, firmness=firmness, connect=connect)
         context.emit(f"{found.name}: {state}")
         codes.append(code)
     raise typer.Exit(next(filter(None, codes), ExitCode.OK))
@@ -230,48 +232,6 @@ def _shown(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
     values = [(setting.key, settings.values[setting.name]) for setting in SETTINGS]
     for key, value in (*values, *settings.presets()):
         yield key, None if value.value is None else show(value.value), value.origin
-
-
-def _check_one(
-    context: AppContext, store: Store, found: Found, *, firmness: Firmness, connect: bool
-) -> tuple[str, ExitCode]:
-    from mqctl.adapters.registry import schemes
-    from mqctl.profiles.check import check
-    from mqctl.views.registry import VIEWS
-
-    report = check(store, found, schemes=schemes(), views=VIEWS)
-    for problem in report.problems:
-        context.report(f"{found.path}: {problem}")
-    if report.problems:
-        return "wrong", ExitCode.USAGE
-    if report.to_fill_in:
-        context.report(
-            f"{found.path} is a sample: its url has {report.to_fill_in} where yours has something else; "
-            f"make your own by {report.cure}"
-        )
-        # A sample is fine among all profiles; whoever asks about it wants to use it, and cannot.
-        return "to fill in", ExitCode.USAGE if firmness is Firmness.FLAG else ExitCode.OK
-    if report.unavailable:
-        context.report(f"{found.path}: {report.unavailable}")
-        # As with a sample: only who wants to connect to this very one is disappointed.
-        return "unavailable", ExitCode.REFUSED if connect and firmness is Firmness.FLAG else ExitCode.OK
-    if not connect:
-        return "ok", ExitCode.OK
-    try:
-        return _greeting(context, store, found, firmness), ExitCode.OK
-    except MqctlError as error:
-        context.complain(error)
-        return "failed", error.exit_code
-
-
-def _greeting(context: AppContext, store: Store, found: Found, firmness: Firmness) -> str:
-    """Connect, and tell who answers."""
-    from mqctl.adapters.registry import adapter_for
-
-    target = store.settings(found, firmness=firmness, warn=context.report).target()
-    with adapter_for(target.scheme).connect(target, sink=lambda _: None) as connection:
-        greeting = connection.greeting
-    return f"ok, {greeting.server or 'a server that does not say its name'} at {greeting.peer}"
 
 
 def _emit_json(context: AppContext, **members: object) -> None:
