@@ -1,0 +1,137 @@
+"""A worker: one process with some of the publishers and subscribers, led by a conductor over a channel."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import suppress
+from multiprocessing.connection import Connection as Pipe
+from typing import Protocol, TypeVar
+
+from mqctl.bench.messages import (
+    End,
+    Finished,
+    FromWorker,
+    Go,
+    Prepare,
+    Ready,
+    Remark,
+    ToWorker,
+    described,
+    encode,
+    to_worker,
+)
+from mqctl.bench.team import Team
+from mqctl.target import Target
+
+TICK_S = 0.25
+"""How often a worker says how far it is."""
+
+FOREVER_S = 3600.0
+"""As long as one wait may be; another follows."""
+
+SWITCH_S = 0.0002
+"""How soon a thread that has a message to send gets its turn. Python's own 5 ms would make every message late."""
+
+
+T = TypeVar("T", Prepare, Go)
+
+
+class Channel(Protocol):
+    """To and from the conductor."""
+
+    def send(self, message: FromWorker) -> None:
+        """Send a message.
+
+        Raises:
+            EOFError: The conductor is gone.
+        """
+        ...
+
+    def receive(self, timeout_s: float) -> ToWorker | None:
+        """The next message; None when none came in time.
+
+        Raises:
+            EOFError: The conductor is gone.
+        """
+        ...
+
+
+class Released(Exception):
+    """The conductor needs this worker no more."""
+
+
+def work(name: str, target: Target, channel: Channel) -> None:
+    """Do one job; errors go to the conductor.
+
+    Args:
+        name: What the report calls this worker.
+        target: The broker.
+        channel: To the conductor.
+    """
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        job = _next(channel, Prepare).job
+        with Team(target, job, lambda text: channel.send(Remark(text))) as team:
+            _lead(team, name, channel)
+    except (EOFError, Released):
+        return
+    except Exception as error:  # noqa: BLE001 - the conductor tells it
+        with suppress(EOFError):
+            channel.send(described(error))
+
+
+def _lead(team: Team, name: str, channel: Channel) -> None:
+    team.connect()
+    channel.send(Ready())
+    go = _next(channel, Go)
+    team.start(go.at_ns if go.at_ns is not None else time.monotonic_ns() + go.after_ns)
+    while not isinstance(channel.receive(TICK_S), End):
+        channel.send(team.progress())
+    channel.send(Finished(team.end(name)))
+
+
+def _next(channel: Channel, kind: type[T]) -> T:
+    """Wait for a message of that kind.
+
+    Raises:
+        Released: The run ends before it comes.
+    """
+    while not isinstance(message := channel.receive(FOREVER_S), kind):
+        if isinstance(message, End):
+            raise Released
+    return message
+
+
+class PipeChannel:
+    """A `Channel` over a pipe to the parent process."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
+        self._sending = threading.Lock()
+
+    def send(self, message: FromWorker) -> None:
+        """See `Channel.send`."""
+        try:
+            with self._sending:
+                self._pipe.send_bytes(encode(message))
+        except OSError as error:
+            raise EOFError from error
+
+    def receive(self, timeout_s: float) -> ToWorker | None:
+        """See `Channel.receive`."""
+        try:
+            return to_worker.decode(self._pipe.recv_bytes()) if self._pipe.poll(timeout_s) else None
+        except OSError as error:
+            raise EOFError from error
+
+
+def main(name: str, target: Target, pipe: Pipe) -> None:
+    """A worker process. Ctrl-C is its parent's, who tells it what to do; without its parent it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work(name, target, PipeChannel(pipe))
+    # No connection's thread holds up the end of the process.
+    os._exit(0)

@@ -1,0 +1,161 @@
+"""What a run amounts to: the results of all workers put together, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mqctl.measurement.books import Books, reconcile, total
+from mqctl.measurement.histogram import Buckets, Histogram, merged
+from mqctl.measurement.listening import Heard
+from mqctl.measurement.load import NS_PER_S, Load
+from mqctl.measurement.sending import Sent
+from mqctl.measurement.series import per_second
+from mqctl.model import Confirmation
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99, "p999": 0.999, "p9999": 0.9999}
+"""Names of fields, and which part of the messages took no longer."""
+
+BEYOND_MIN = 10
+"""A quantile is told when at least so many messages took longer: p99.9 needs 10,000. Fewer would be chance."""
+
+
+class Work(NamedTuple):
+    """What one worker did. `cpu_share` is of one core, while it measured; None where it could not tell."""
+
+    worker: str
+    sent: tuple[Sent, ...] = ()
+    heard: tuple[Heard, ...] = ()
+    cpu_share: float | None = None
+
+
+class Latency(NamedTuple):
+    """How long something took: how often it was measured, the quantiles by name, the longest; in ns."""
+
+    samples: int
+    quantiles: Mapping[str, int | None]
+    longest_ns: int | None
+
+
+class Lateness(NamedTuple):
+    """How well the generator kept its schedule. `held` of the `late` waited for the transport to take one before."""
+
+    sends: int
+    late: int
+    held: int
+    longest_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that is told of a run. Throughput, latency and lateness are of the measured messages, without the warm-up.
+
+    `stall_ns` is the longest time in which a subscriber got nothing although a message was due; None where clocks
+    cannot tell. Per second there are whole seconds only.
+    """
+
+    load: Load
+    asked: Confirmation
+    books: Books
+    publishers: tuple[Books, ...]
+    sent_per_s: float | None
+    delivered_per_s: float | None
+    sent_each_second: tuple[int, ...]
+    delivered_each_second: tuple[int, ...]
+    stall_ns: int | None
+    corrected: Latency
+    uncorrected: Latency
+    confirming: Latency
+    unclocked: int
+    lateness: Lateness
+    cpu_shares: Mapping[str, float | None]
+    dropped: int
+    reasons: tuple[str, ...]
+    lost_connections: tuple[str, ...]
+
+    @property
+    def delivered_least_per_s(self) -> int | None:
+        """Deliveries in the worst whole second; None where the run had none."""
+        return min(self.delivered_each_second, default=None)
+
+
+def put_together(load: Load, asked: Confirmation, works: Sequence[Work]) -> Report:
+    """The report of a run.
+
+    Args:
+        load: What was to be done.
+        asked: Whose word counts as confirmed.
+        works: What the workers did; of those that are left.
+    """
+    sent = sorted((each for work in works for each in work.sent), key=lambda each: each.publisher)
+    heard = [each for work in works for each in work.heard]
+    books = tuple(reconcile(sent, heard, shared=load.shared))
+    sending_s, hearing_s = _seconds(load, sent), _seconds(load, heard)
+    whole = int(hearing_s if load.duration_s is None else load.duration_s)
+    stalls = [each.stall_ns for each in heard]
+    known = [stall for stall in stalls if stall is not None]
+    return Report(
+        load=load,
+        asked=asked,
+        books=total(books, sum(each.unexpected for each in heard)),
+        publishers=books,
+        sent_per_s=_rate(sum(each.sends for each in sent), sending_s),
+        delivered_per_s=_rate(sum(sum(each.seconds.values()) for each in heard), hearing_s),
+        sent_each_second=tuple(per_second((each.seconds for each in sent), whole)),
+        delivered_each_second=tuple(per_second((each.seconds for each in heard), whole)),
+        stall_ns=max(known) if known and not any(each.unclocked for each in heard) else None,
+        corrected=_latency(each.corrected for each in heard),
+        uncorrected=_latency(each.uncorrected for each in heard),
+        confirming=_latency(each.confirming for each in sent),
+        unclocked=sum(each.unclocked for each in heard),
+        lateness=_lateness(sent),
+        cpu_shares={work.worker: work.cpu_share for work in works},
+        dropped=sum(each.dropped for each in heard),
+        reasons=tuple(dict.fromkeys(reason for each in sent for reason in each.reasons)),
+        lost_connections=tuple(dict.fromkeys(filter(None, _ends(sent, heard)))),
+    )
+
+
+def latency_of(histogram: Histogram) -> Latency:
+    """The quantiles that the samples suffice for."""
+    samples = histogram.count
+    return Latency(
+        samples,
+        {
+            name: histogram.quantile(share) if samples * (1 - share) >= BEYOND_MIN * (1 - 1e-9) else None
+            for name, share in QUANTILES.items()
+        },
+        histogram.largest if samples else None,
+    )
+
+
+def _latency(parts: Iterable[Buckets]) -> Latency:
+    return latency_of(merged(parts))
+
+
+def _seconds(load: Load, parts: Sequence[Sent] | Sequence[Heard]) -> float:
+    """From when measuring began until its end or, where that was later, the last message."""
+    planned_s = load.duration_s if load.rate is not None and load.duration_s is not None else 0.0
+    return max([planned_s, *((each.last_after_ns or 0) / NS_PER_S for each in parts)])
+
+
+def _rate(count: int, seconds: float) -> float | None:
+    return count / seconds if seconds else None
+
+
+def _lateness(sent: Iterable[Sent]) -> Lateness:
+    whole = Lateness(0, 0, 0, 0)
+    for each in sent:
+        whole = Lateness(
+            whole.sends + each.sends,
+            whole.late + each.late,
+            whole.held + each.held,
+            max(whole.longest_ns, each.late_max_ns),
+        )
+    return whole
+
+
+def _ends(sent: Iterable[Sent], heard: Iterable[Heard]) -> Iterable[str | None]:
+    yield from (each.stopped for each in sent)
+    yield from (each.lost_connection for each in heard)
