@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import uuid
 from queue import Queue
 from urllib.parse import urlsplit
 
-import paho.mqtt.client as paho
 import pytest
 import websocket
+from paho.mqtt import client as paho
+from paho.mqtt import publish
 
 from tests.brokers.fleet import Fleet
 from tests.brokers.launch import LISTENERS
 from tests.brokers.process import HOST, Broker
-from tests.brokers.wire import Wire
+from tests.brokers.wire import Wire, wire
 
 LIMIT_S = 10.0
 
@@ -95,3 +97,22 @@ def mqtt_answer(broker: Broker, listener: str, password: str) -> str:
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def test_stomp_and_mqtt_meet(broker: Broker) -> None:
+    """`/topic/a.b` is `a/b`: at Artemis only where the acceptor strips the prefix."""
+    name = uuid.uuid4().hex[:12]
+    listener = "stomp-prefixed" if "stomp-prefixed" in broker.ports else "stomp"
+    with wire(broker, listener=listener) as reader:
+        assert reader.ask("SUBSCRIBE", {"id": "1", "destination": f"/topic/open.{name}"}) is not None
+        publish.single(
+            f"open/{name}",
+            b"met",
+            qos=1,
+            hostname=HOST,
+            port=broker.ports["mqtt"],
+            auth={"username": broker.user, "password": broker.password},
+        )
+        message = reader.next()
+    assert message is not None
+    assert message.body == b"met"

@@ -67,12 +67,13 @@ def wire(
     *,
     tls: ssl.SSLContext | None = None,
     limited: bool = False,
+    listener: str = "stomp",
 ) -> Iterator[Wire]:
     """A connection past CONNECTED, dropped without DISCONNECT at the end."""
     who = broker.credentials
     login = (who.limited_user, who.limited_password) if limited else (who.user, who.password)
     opening = {"accept-version": "1.2", "host": "/", "login": login[0], "passcode": login[1]}
-    connection = Wire(broker.ports["stomp+ssl" if tls else "stomp"], tls)
+    connection = Wire(broker.ports["stomp+ssl" if tls else listener], tls)
     with connection.socket:
         connection.send("CONNECT", {**opening, **(headers or {})})
         greeting = connection.next()
