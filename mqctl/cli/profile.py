@@ -111,7 +111,7 @@ def add_profile(
         str | None,
         typer.Option(help="Where the password is: env:NAME, file:PATH, command:…, aws-secret:NAME#KEY, prompt."),
     ] = None,
-    dialect: Annotated[str | None, typer.Option(help="classic, artemis, rabbitmq, hub or auto.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="classic, artemis, rabbitmq, mosquitto, hub or auto.")] = None,
     vhost: Annotated[str | None, typer.Option(help="The virtual host (RabbitMQ).")] = None,
     ca: Annotated[str | None, typer.Option(help="PEM file of the authorities to trust.")] = None,
     extends: Annotated[str | None, typer.Option(help="The profile that says the rest.")] = None,

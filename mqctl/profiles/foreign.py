@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mqctl.profiles.amazonmq import TAKE_ANOTHER
-
 
 class Foreign(NamedTuple):
     """What a scheme stands for, as the rest of a sentence, and what to do instead."""
@@ -14,14 +12,18 @@ class Foreign(NamedTuple):
     hint: str
 
 
+_TAKE_ANOTHER: Final = (
+    "take the address of the same broker that begins with stomp or mqtt; at Amazon MQ with stomp+ssl://, mqtt+ssl:// "
+    "or wss://"
+)
 _OPENWIRE: Final = Foreign(
-    "is OpenWire, the protocol of ActiveMQ's own clients, which mqctl does not speak", TAKE_ANOTHER
+    "is OpenWire, the protocol of ActiveMQ's own clients, which mqctl does not speak", _TAKE_ANOTHER
 )
 _AMQP: Final = Foreign(
     "is AMQP, which mqctl does not speak",
-    f"{TAKE_ANOTHER}; the RabbitMQ engine of Amazon MQ has none of these, a RabbitMQ of your own has plugins for them",
+    f"{_TAKE_ANOTHER}; the RabbitMQ engine of Amazon MQ has none of these, a RabbitMQ of your own has plugins for them",
 )
-_PAGE: Final = Foreign("is a web page, such as the console of a broker, and not the broker", TAKE_ANOTHER)
+_PAGE: Final = Foreign("is a web page, such as the console of a broker, and not the broker", _TAKE_ANOTHER)
 
 FOREIGN: Final = {
     **dict.fromkeys(("tcp", "ssl", "nio", "nio+ssl", "auto", "auto+ssl", "auto+nio", "auto+nio+ssl", "vm"), _OPENWIRE),
