@@ -9,7 +9,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, NewType
+from typing import TYPE_CHECKING, NamedTuple, NewType
+
+if TYPE_CHECKING:
+    from mqctl.errors import MqctlError
 
 SubscriptionId = NewType("SubscriptionId", str)
 """Names one subscription of one connection."""
@@ -159,18 +162,23 @@ class Connected(NamedTuple):
 
 
 class Disconnected(NamedTuple):
-    """Last event of every connection, once. `expected` when we closed it ourselves."""
+    """Last event of every connection, once. `expected` when we closed it ourselves.
+
+    `error` is why there can be no other connection, where one was sought and that is more than that nobody answers.
+    """
 
     at_ns: int
     expected: bool
     reason: str
+    error: MqctlError | None = None
 
 
 class Interrupted(NamedTuple):
-    """The connection went away, and another is being made. What was not confirmed is unknown."""
+    """The connection went away, and another is sought for `within_s`. What was not confirmed is unknown."""
 
     at_ns: int
     reason: str
+    within_s: float
 
 
 class Resumed(NamedTuple):

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from mqctl.cli.streams import write_out
 from mqctl.errors import MqctlError
+
+if TYPE_CHECKING:
+    from mqctl.cli.console.desk import Desk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,18 @@ class AppContext:
     profile: str | None = None
     quiet: bool = False
     debug: bool = False
+    desk: Desk | None = None
+    """In a console: its connection, and the options that chose it."""
 
     @property
     def on_terminal(self) -> bool:
         """Whether a person looks at standard output, so that control characters must be escaped."""
         return self.stdout.isatty()
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person looks at standard error, who sees what is awaited and can end it."""
+        return self.stderr.isatty()
 
     @property
     def can_draw(self) -> bool:

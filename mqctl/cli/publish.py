@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -16,7 +17,9 @@ from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.interrupts import Interrupts
 from mqctl.cli.options import CountOption, NativeOption, QosOption, TimeoutOption, duration, duration_option, one_of
+from mqctl.cli.outages import Outages
 from mqctl.cli.publishing import CONFIRM_TIMEOUT_S, GRACE_S, Publisher, Tally
+from mqctl.cli.resent import Resending
 from mqctl.cli.sources import Encoder, Source
 from mqctl.cli.target import connected_as_set, settings_for
 from mqctl.errors import ExitCode, MqctlError, OperationTimeout, UsageError
@@ -182,6 +185,13 @@ class RunOptions:
         float, duration_option("--confirm-timeout", "A message not confirmed after this is unknown.")
     ] = CONFIRM_TIMEOUT_S
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Send what follows a bad line of input.")] = False
+    resend_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--resend-unknown",
+            help="Send again what was on its way when a connection was lost: nothing is missed, some may come twice.",
+        ),
+    ] = False
     timeout: TimeoutOption = None
 
     def interval_s(self, usual_s: float) -> float:
@@ -225,7 +235,7 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
     interval_s = how.interval_s(usual_s)
     tally = Tally(asked=one_of(Confirmation, _preset(settings)("confirm", how.confirm) or "broker", "--confirm"))
     inbox = Inbox()
-    with connected_as_set(settings, inbox) as connection:
+    with connected_as_set(context, settings, inbox.put_batch) as connection:
         publisher = Publisher(
             connection=connection,
             inbox=inbox,
@@ -235,6 +245,8 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
             confirm_timeout_s=how.confirm_timeout,
             keep_going=how.keep_going,
             interrupts=Interrupts(how.timeout),
+            outages=Outages(context.say),
+            resending=Resending(os.urandom(8).hex()) if how.resend_unknown else None,
         )
         if given in READ_BY_LINE and context.stdin.isatty():
             context.say("a message for each line that you type; Ctrl-D ends")
@@ -242,17 +254,22 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
             code = _run(context, publisher, source, how.count or count)
         finally:
             # A second Ctrl-C does not wait for what is under way, and is told the books as they stand.
-            _account(context, tally)
+            _account(context, publisher)
             if tally.given_up:
                 connection.close(timeout_s=GRACE_S)
     raise typer.Exit(code if code is not None else tally.exit_code())
 
 
-def _account(context: AppContext, tally: Tally) -> None:
+def _account(context: AppContext, publisher: Publisher) -> None:
+    tally, outages = publisher.tally, publisher.outages
     for reason in tally.reasons:
-        if reason != tally.cut:
+        if reason != tally.cut and (context.quiet or reason not in outages.reasons):
             context.report(reason)
-    context.report(tally.line())
+    if tally.lost and outages.reconnects:
+        context.report(
+            f"{tally.lost} unknown were under way when a connection was lost; --resend-unknown sends such again"
+        )
+    context.report(tally.line() + outages.summary())
 
 
 def _run(context: AppContext, publisher: Publisher, source: Source, count: int | None) -> ExitCode | None:
@@ -262,10 +279,10 @@ def _run(context: AppContext, publisher: Publisher, source: Source, count: int |
             publisher.run(source, count)
             publisher.settle(publisher.confirm_timeout_s)
     except KeyboardInterrupt:
-        publisher.settle(GRACE_S)
+        publisher.settle(GRACE_S, again=False)
         return ExitCode.INTERRUPTED
     except OperationTimeout as error:
-        publisher.settle(GRACE_S)
+        publisher.settle(GRACE_S, again=False)
         context.complain(error)
         return ExitCode.TIMEOUT
     except MqctlError as error:

@@ -12,8 +12,20 @@ from math import inf
 
 from mqctl.adapters.base import Connection
 from mqctl.adapters.inbox import Inbox
+from mqctl.cli.outages import Outages
+from mqctl.cli.resent import RESENT
 from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout
-from mqctl.model import AckMode, ConnectionEvent, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
+from mqctl.model import (
+    AckMode,
+    ConnectionEvent,
+    Delivery,
+    Disconnected,
+    Fault,
+    Interrupted,
+    Overflowed,
+    Resumed,
+    SubscriptionId,
+)
 
 FOREVER_S = 3600.0
 """As long as one wait for messages may be; another follows."""
@@ -35,7 +47,10 @@ class Receiver:
     Attributes:
         handle: Takes the deliveries of a batch and the number of the first, counted from 1.
         received: How many were handled.
+        redelivered: How many of them the broker had delivered before, to us or to somebody.
+        resent: How many of them their publisher had sent before.
         dropped: How many came too fast to be handled.
+        outages: The times without a connection.
     """
 
     connection: Connection
@@ -45,7 +60,10 @@ class Receiver:
     complain: Callable[[str], None]
     handle: Callable[[Sequence[Delivery], int], None] = lambda _deliveries, _first: None
     received: int = 0
+    redelivered: int = 0
+    resent: int = 0
     dropped: int = 0
+    outages: Outages = field(default_factory=Outages)
     _deadline: float = field(init=False)
     _idle_deadline: float = field(init=False)
 
@@ -71,12 +89,26 @@ class Receiver:
             del deliveries[self.limits.count - self.received :]
         if deliveries:
             self.handle(deliveries, self.received + 1)
-            self.received += len(deliveries)
+            self._count(deliveries)
             self._idle_deadline = self._next_idle(time.monotonic())
             self._acknowledge(deliveries)
         if len(deliveries) < len(events) and self.received != self.limits.count:
             self._heed(events)
         return True
+
+    def summary(self) -> str:
+        """The last line of a run."""
+        flags = ((self.redelivered, "redelivered"), (self.resent, "resent"))
+        told = "".join(f", {name} {count}" for count, name in flags if count)
+        return f"received {self.received}{told}{self.outages.summary()}"
+
+    def _count(self, deliveries: Sequence[Delivery]) -> None:
+        self.received += len(deliveries)
+        for delivery in deliveries:
+            if delivery.redelivered:
+                self.redelivered += 1
+            if RESENT in delivery.headers:
+                self.resent += 1
 
     def _next_idle(self, now: float) -> float:
         return now + (inf if self.limits.idle_s is None else self.limits.idle_s)
@@ -103,8 +135,10 @@ class Receiver:
     def _heed(self, events: Sequence[ConnectionEvent]) -> None:
         for event in events:
             match event:
-                case Disconnected(reason=reason):
-                    raise ConnectionLost(f"connection lost after {self.received} messages: {reason}")
+                case Disconnected(reason=reason, error=error):
+                    raise error or ConnectionLost(f"connection lost after {self.received} messages: {reason}")
+                case Interrupted() | Resumed():
+                    self.outages.heed(event)
                 case Overflowed(dropped=dropped):
                     self.dropped += dropped
                     self.complain(f"{dropped} messages came faster than they were taken, and were dropped")

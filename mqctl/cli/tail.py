@@ -31,6 +31,7 @@ from mqctl.cli.options import (
     duration,
     one_of,
 )
+from mqctl.cli.outages import Outages
 from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.target import connected_or_hosted, settings_for
 from mqctl.cli.writing import Writer
@@ -199,7 +200,7 @@ def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndO
     many = len(specs) > 1 or topics.is_wildcard(specs[0].topic)
     formatter = output.formatter(settings, with_topic=many, escaped=context.on_terminal)
     inbox = Inbox()
-    with connected_or_hosted(context, settings, inbox) as connection:
+    with connected_or_hosted(context, settings, inbox.put_batch) as connection:
         modes = subscribed(context, connection, specs)
         if what.forget:
             _forget(context, connection, modes)
@@ -211,6 +212,7 @@ def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndO
             limits=end.limits(settings, "tail"),
             handle=Writer(context.stdout, formatter, modes),
             complain=context.report,
+            outages=Outages(context.say),
         )
         receive_all(context, receiver)
 
@@ -232,7 +234,7 @@ def receive_all(context: AppContext, receiver: Receiver) -> None:
         while receiver.step():
             pass
     finally:
-        context.say(f"received {receiver.received}")
+        context.say(receiver.summary())
     if receiver.dropped:
         raise MeasuredWrong(f"{receiver.dropped} messages were dropped")
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from math import inf
 
-from mqctl.adapters.base import Connection
-from mqctl.adapters.inbox import Inbox
+from mqctl.adapters.base import Connection, EventSink
 from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
 from mqctl.errors import ConnectError
 from mqctl.profiles import Settings, load_settings
 from mqctl.target import Target
+
+UNATTENDED_S = 60.0
+"""How long a lost connection is sought again where nobody looks on and nobody said otherwise: scripts must end."""
 
 NOBODY_HINT = "start a hub: mqctl hub (tail and watch bring their own), or name a broker: --url, --profile"
 
@@ -21,6 +25,8 @@ def settings_for(context: AppContext, flags: Flags) -> Settings:
     """Merge a command's options with those before the command, the environment and the profiles."""
     before = {"url": context.url, "profile": context.profile}
     given = {name: before.get(name) if value is None else value for name, value in flags.items()}
+    if context.desk is not None and given["url"] is None and given["profile"] is None:
+        given |= {name: value for name, value in context.desk.flags.items() if given.get(name) is None}
     settings = load_settings(
         given, environ=context.environ, cwd=context.cwd, warn=context.report, ask_aws=ask_secrets_manager
     )
@@ -29,25 +35,50 @@ def settings_for(context: AppContext, flags: Flags) -> Settings:
     return settings
 
 
+def target_for(context: AppContext, settings: Settings) -> Target:
+    """The target of the settings. Who looks on may wait for a lost connection as long as they like.
+
+    Raises:
+        MqctlError: As `Settings.target`.
+    """
+    target = settings.target()
+    if settings.get("within_s") is not None:
+        return target
+    return replace(target, reconnect=target.reconnect._replace(within_s=inf if context.attended else UNATTENDED_S))
+
+
 @contextmanager
-def connected(target: Target, inbox: Inbox) -> Iterator[Connection]:
-    """Connect, and close at the end whatever happens.
+def connected(target: Target, sink: EventSink) -> Iterator[Connection]:
+    """Connect, and close at the end whatever happens; between, connect again as the target says.
 
     Raises:
         MqctlError: As `Adapter.connect`.
     """
     from mqctl.adapters.registry import adapter_for
 
-    with adapter_for(target.scheme).connect(target, sink=inbox.put_batch) as connection:
-        yield connection
+    adapter = adapter_for(target.scheme)
+    if not target.reconnect.within_s:
+        with adapter.connect(target, sink=sink) as connection:
+            yield connection
+        return
+    from mqctl.adapters import reconnecting
+
+    with reconnecting.connect(adapter, target, sink=sink) as lasting:
+        yield lasting
 
 
 @contextmanager
-def connected_as_set(settings: Settings, inbox: Inbox) -> Iterator[Connection]:
-    """As `connected`, to the broker of the settings; with the `local` profile the hint is how to get a hub."""
+def connected_as_set(context: AppContext, settings: Settings, sink: EventSink) -> Iterator[Connection]:
+    """As `connected`, to the broker of the settings; with the `local` profile the hint is how to get a hub.
+
+    In a console that is connected to this broker, the connection is the console's.
+    """
     with ExitStack() as stack:
+        if (share := _of_console(context, settings, sink)) is not None:
+            yield stack.enter_context(share)
+            return
         try:
-            connection = stack.enter_context(connected(settings.target(), inbox))
+            connection = stack.enter_context(connected(target_for(context, settings), sink))
         except ConnectError as error:
             if _could_be_hosted(settings, error):
                 error.hint = NOBODY_HINT
@@ -56,18 +87,25 @@ def connected_as_set(settings: Settings, inbox: Inbox) -> Iterator[Connection]:
 
 
 @contextmanager
-def connected_or_hosted(context: AppContext, settings: Settings, inbox: Inbox) -> Iterator[Connection]:
-    """As `connected`; with the `local` profile and nobody listening, host the hub here until the end, and say so."""
-    target = settings.target()
+def connected_or_hosted(context: AppContext, settings: Settings, sink: EventSink) -> Iterator[Connection]:
+    """As `connected_as_set`; with the `local` profile and nobody listening, host the hub here until the end."""
     with ExitStack() as stack:
+        if (share := _of_console(context, settings, sink)) is not None:
+            yield stack.enter_context(share)
+            return
+        target = target_for(context, settings)
         try:
-            connection = stack.enter_context(connected(target, inbox))
+            connection = stack.enter_context(connected(target, sink))
         except ConnectError as error:
             if not _could_be_hosted(settings, error):
                 raise
             stack.enter_context(_hosting(context, target))
-            connection = stack.enter_context(connected(target, inbox))
+            connection = stack.enter_context(connected(target, sink))
         yield connection
+
+
+def _of_console(context: AppContext, settings: Settings, sink: EventSink) -> Connection | None:
+    return None if context.desk is None else context.desk.borrow(settings, sink)
 
 
 def _could_be_hosted(settings: Settings, error: ConnectError) -> bool:

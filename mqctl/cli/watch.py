@@ -17,6 +17,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.options import duration_option
+from mqctl.cli.outages import Outages
 from mqctl.cli.receiving import Receiver
 from mqctl.cli.tail import EndOptions, SubscribeOptions, subscribed
 from mqctl.cli.target import connected_or_hosted, settings_for
@@ -75,7 +76,7 @@ def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOp
     drawings = [drawing_for(spec.topic, how, settings, look) for spec in specs]
     live = Inbox(limit=LIVE_INBOX, when_full=WhenFull.DROP_OLDEST, rest_s=LIVE_REST_S)
     inbox = live if context.can_draw else Inbox()
-    with connected_or_hosted(context, settings, inbox) as connection:
+    with connected_or_hosted(context, settings, inbox.put_batch) as connection:
         modes = subscribed(context, connection, specs)
         greeting = connection.greeting
         board = Board(
@@ -87,6 +88,7 @@ def watch(ctx: typer.Context, what: SubscribeOptions, how: ViewFlags, end: EndOp
             ack_modes=modes,
             limits=end.limits(settings, "watch"),
             complain=context.report,
+            outages=Outages(context.say),
         )
         show(context, board, receiver, how.fps or _fps(settings))
 

@@ -97,7 +97,9 @@ def test_4_nobody_listens(home, mqctl, free_port):
 
 def test_4_the_connection_is_lost_on_the_way(mqctl):
     with fake_server(dying_after(3)) as url:
-        code, _, err = mqctl("publish", "x", "a", "b", "c", "d", "e", "--interval", "200ms", "--url", url)
+        code, _, err = mqctl(
+            "publish", "x", "a", "b", "c", "d", "e", "--interval", "200ms", "--url", url, "--reconnect", "never"
+        )
     assert code == ExitCode.CONNECTION
     assert err.splitlines() == [
         "mqctl: connection lost: the broker closed the connection",
@@ -107,7 +109,7 @@ def test_4_the_connection_is_lost_on_the_way(mqctl):
 
 def test_4_a_tail_that_loses_its_broker(start, home):
     with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),), drain_s=0)) as hub:
-        tail = start("tail", "x", "--url", hub.urls[0], env=home)
+        tail = start("tail", "x", "--url", hub.urls[0], "--reconnect", "never", env=home)
         tail.said("subscribed to x")
     code, _, err = tail.end()
     assert code == ExitCode.CONNECTION

@@ -33,7 +33,7 @@ def test_who_listens_brings_the_hub_and_says_so(start, mqctl, home, local, comma
     hosting.said("subscribed to rect")
     assert mqctl("publish", "rect", "45", "--bare", env=home).code == ExitCode.OK
     assert hosting.printed().startswith(b"45")
-    second = start("tail", "rect", env=home)
+    second = start("tail", "rect", "--reconnect", "never", env=home)
     assert "hosts" not in second.said("subscribed to rect")
     assert hosting.end(signal.SIGINT).code == ExitCode.INTERRUPTED
     assert second.end().code == ExitCode.CONNECTION

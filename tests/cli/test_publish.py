@@ -194,7 +194,7 @@ def test_a_server_that_dies_on_the_way_leaves_the_rest_unknown(mqctl):
     """What it read it may have taken; only what it confirmed is confirmed."""
     lines = b"".join(b"%d\n" % n for n in range(5000))
     with fake_server(dying_after(500)) as url:
-        done = mqctl("publish", "x", "--lines", "--url", url, data=lines)
+        done = mqctl("publish", "x", "--lines", "--reconnect", "never", "--url", url, data=lines)
     attempted, confirmed, rejected, unknown = numbers(done.last)
     assert done.code == ExitCode.CONNECTION
     assert confirmed <= 500 < attempted <= 5000
@@ -205,7 +205,7 @@ def test_nothing_that_a_killed_hub_confirmed_is_lost(start):
     hub = start("hub", "--stomp", "127.0.0.1:0")
     url = hub.printed().decode().strip()
     ear = Ear(url, "/topic/x")
-    publish = start("publish", "x", "--generate", "ramp", "--interval", "0", "--url", url)
+    publish = start("publish", "x", "--generate", "ramp", "--interval", "0", "--reconnect", "never", "--url", url)
     delivered = [ear.client.expect("MESSAGE") for _ in range(200)]
     hub.process.kill()
     done = publish.end()

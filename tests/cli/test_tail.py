@@ -104,7 +104,8 @@ def test_count_leaves_the_rest_with_the_broker(mqctl, broker):
     assert mqctl("tail", "/queue/count", "-n", "2", "--ack", "client").lines == ["3", "4"]
     code, out, err = mqctl("tail", "/queue/count", "--idle", "100ms")
     assert (code, out) == (ExitCode.OK, b"5\n")
-    assert err.endswith("mqctl: received 1\n")
+    # The run before had been sent it too, and left it.
+    assert err.endswith("mqctl: received 1, redelivered 1\n")
 
 
 def test_the_time_limit_counts_from_the_start_however_much_comes(start, broker):

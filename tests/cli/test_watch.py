@@ -156,7 +156,7 @@ def test_a_stopped_picture_gives_the_terminal_back_and_takes_it_again(terminal, 
 
 def test_a_lost_connection_is_told_after_the_picture(terminal):
     with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),), drain_s=0)) as hub:
-        shown = watching(terminal, "rect", MQCTL_URL=hub.urls[0])
+        shown = watching(terminal, "rect", "--reconnect", "never", MQCTL_URL=hub.urls[0])
     assert shown.end() == ExitCode.CONNECTION
     assert is_clean(shown)
     assert b"mqctl: connection lost" in shown.raw.rpartition(LEAVE)[2]
