@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SERVER_NAME = f"mqctl-hub/{__version__}"
 BACKLOG = 1024
 """Connections that the kernel may hold for us while a burst of them arrives."""
+ASKING_MAX = 50
+"""Connections of the HTTP port beyond the limit of all: to tell who is too many, and how a full hub is."""
 ABORT_S = 1.0
 """For connections to be gone that were aborted, which takes the loop a turn."""
 
@@ -138,7 +140,8 @@ class Hub:
         return partial(self._web_port, self._http)
 
     def _web_port(self, http: HttpPort) -> asyncio.BaseProtocol:
-        return http.accept(crowded=self._connections >= self.config.broker_limits.connections)
+        room = self.config.broker_limits.connections + ASKING_MAX
+        return http.accept(crowded=self._connections >= room)
 
     async def _listen(self, make_port: Callable[[], asyncio.BaseProtocol], endpoint: Endpoint) -> list[Endpoint]:
         loop = self.exchange.loop

@@ -113,6 +113,7 @@ class StompPort(asyncio.Protocol):
         self._requests.append(self._session.receive(self._framing.unwrap(data), now_ns))
         if replies := self._framing.take_replies():
             self._session.write(replies)
+            self._let_others()  # or a flood of pings would be read, and answered, faster than anything is written
         self._work(now_ns)
         if self._session.version is None:
             self._early_bytes += len(data)
@@ -329,13 +330,18 @@ class StompPort(asyncio.Protocol):
             else:
                 self._act(request, now_ns)
         else:
-            self._busy = True
-            self._listen()
-            self._exchange.loop.call_soon(self._continue)
+            self._let_others()
         if self._framing.ended and not (self._requests or self._ending):
             self._heed(self._framing.ended)
         self._note_acted()
         self._finish(now_ns)
+
+    def _let_others(self) -> None:
+        """Read, and do, no more before the next turn of the loop."""
+        if not self._busy:
+            self._busy = True
+            self._listen()
+            self._exchange.loop.call_soon(self._continue)
 
     def _note_acted(self) -> None:
         if self._quiet and not self._requests and not self._acted.done():

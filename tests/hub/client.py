@@ -29,7 +29,7 @@ class Client:
         self, endpoint: Endpoint, version: str = "1.2", *, connect: bool = True, headers: dict[str, str] | None = None
     ) -> None:
         self.version = Version(version)
-        self.socket = socket.create_connection((endpoint.host, endpoint.port), timeout=PATIENCE_S)
+        self.socket = self.open(endpoint)
         self.greeting: Frame | None = None
         self.parser = FrameParser()
         self._waiting: deque[Frame] = deque()
@@ -39,9 +39,17 @@ class Client:
             self.send("CONNECT", {**offered, **(headers or {})})
             self.greeting = self.expect("CONNECTED")
 
+    def open(self, endpoint: Endpoint) -> socket.socket:
+        """Connect, up to where STOMP begins."""
+        return socket.create_connection((endpoint.host, endpoint.port), timeout=PATIENCE_S)
+
     def raw(self, data: bytes) -> None:
         """Send bytes."""
         self.socket.sendall(data)
+
+    def read(self) -> bytes:
+        """What comes next; empty at the end."""
+        return self.socket.recv(1 << 20)
 
     def encoded(self, command: str, headers: dict[str, str], body: bytes = b"") -> bytes:
         """A frame as this client sends it."""
@@ -84,7 +92,7 @@ class Client:
     def frame(self) -> Frame:
         """The next frame."""
         while not self._waiting:
-            data = self.socket.recv(1 << 20)
+            data = self.read()
             assert data, "the hub closed the connection"
             self._waiting.extend(self.parser.feed(data))
         return self._waiting.popleft()
@@ -119,7 +127,7 @@ class Client:
     def end(self) -> None:
         """Read until the hub has closed, whatever comes before."""
         try:
-            while self.socket.recv(1 << 20):
+            while self.read():
                 pass
         except ConnectionResetError:
             pass

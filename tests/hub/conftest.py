@@ -16,6 +16,7 @@ from mqctl.hub.events import HubEvent, MessagesDropped
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint
 from tests.hub.client import PATIENCE_S, Client
+from tests.hub.web_client import WebClient
 
 Event = TypeVar("Event", bound=HubEvent)
 
@@ -54,16 +55,29 @@ class Events:
             return {(drop.destination, drop.reason) for drop in self.of(MessagesDropped)}
 
 
+CLIENTS = {"tcp": Client, "web-socket": WebClient}
+
+either_way = pytest.mark.parametrize("via", list(CLIENTS), indirect=True)
+"""For tests of what holds over TCP and over WebSocket."""
+
+
 class TestHub:
-    """A hub, its events, its clients, and the bugs that its loop reported."""
+    """A hub, its events, its clients, and the bugs that its loop reported.
+
+    Args:
+        via: What `client` connects by, a key of `CLIENTS`.
+        settings: Of `HubConfig`.
+    """
 
     __test__ = False
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, via: str = "tcp", **settings: Any) -> None:
+        self.via = via
         self.events = Events()
         self.bugs: list[dict[str, Any]] = []
         self.stack = ExitStack()
-        defaults = {"stomp": (Endpoint("127.0.0.1", 0),), "drain_s": 2.0, "on_event": self.events}
+        listener = "stomp" if via == "tcp" else "http"
+        defaults = {"stomp": (), listener: (Endpoint("127.0.0.1", 0),), "drain_s": 2.0, "on_event": self.events}
         self.thread = HubThread(HubConfig(**{**defaults, **settings}))
         self.thread.__enter__()
         self.endpoint = self.thread.endpoint
@@ -72,7 +86,7 @@ class TestHub:
     def client(self, version: str = "1.2", *, connect: bool = True, **headers: str) -> Client:
         """A client, closed after the test."""
         names = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.stack.enter_context(Client(self.endpoint, version, connect=connect, headers=names))
+        return self.stack.enter_context(CLIENTS[self.via](self.endpoint, version, connect=connect, headers=names))
 
     @property
     def stats(self) -> BrokerStats:
@@ -100,12 +114,18 @@ class TestHub:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., TestHub]]:
+def via(request: pytest.FixtureRequest) -> str:
+    """What the hub's clients connect by; see `either_way`."""
+    return getattr(request, "param", "tcp")
+
+
+@pytest.fixture
+def start(via: str) -> Iterator[Callable[..., TestHub]]:
     """Starts hubs with settings of `HubConfig`."""
     hubs: list[TestHub] = []
 
     def start(**settings: Any) -> TestHub:
-        hubs.append(TestHub(**settings))
+        hubs.append(TestHub(via, **settings))
         return hubs[-1]
 
     yield start

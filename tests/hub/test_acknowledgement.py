@@ -6,6 +6,9 @@ import pytest
 
 from mqctl.broker import Limits
 from mqctl.hub.events import DeadLettered, DurableEnded, MessagesDropped
+from tests.hub.conftest import either_way
+
+pytestmark = either_way
 
 VERSIONS = ["1.0", "1.1", "1.2"]
 

@@ -27,6 +27,8 @@ def test_any_other_address_does(host):
         HubConfig(stomp=listeners)
     assert "--password" in caught.value.hint
     HubConfig(stomp=listeners, password=Secret("x"))
+    with pytest.raises(ConfigError, match="is open to the network"):
+        HubConfig(http=listeners)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ import pytest
 from mqctl.broker import Limits
 from mqctl.hub.events import SessionClosed
 from mqctl.protocols.stomp.spec import Limits as StompLimits
+from tests.hub.conftest import either_way
+
+pytestmark = either_way
 
 SUBSCRIBE, SEND, BEGIN = "SUBSCRIBE", "SEND", "BEGIN"
 
@@ -41,7 +44,7 @@ def send(destination="/queue/q", body=b"x"):
 
 def test_frame(refused):
     says = refused([send(body=b"x" * 9000)], stomp=StompLimits(frame_bytes=8192))
-    assert says == "frame larger than 8192 bytes (limit: frame)"
+    assert says.endswith(" larger than 8192 bytes (limit: frame)")
 
 
 def test_a_frame_that_never_stops(start):

@@ -7,6 +7,10 @@ from itertools import pairwise
 
 import pytest
 
+from tests.hub.conftest import either_way
+
+pytestmark = either_way
+
 
 @pytest.mark.parametrize("version", ["1.0", "1.1", "1.2"])
 @pytest.mark.parametrize("body", [b"", b"plain", "한글 ✓".encode(), bytes(range(256)), b"\0" * 1000])
