@@ -16,10 +16,10 @@ from mqctl.adapters.stomp_connection import StompConnection
 from mqctl.adapters.stomp_events import error_text
 from mqctl.adapters.stomp_transport import Transport
 from mqctl.adapters.stream import RulesError
-from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
+from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError, UsageError
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.stomp.codec import Frame, FrameError, encode
-from mqctl.protocols.stomp.dialects import dialect_of
+from mqctl.protocols.stomp.dialects import dialect_of, promises_beats
 from mqctl.protocols.stomp.spec import ALL_VERSIONS, Command, Header, Version
 from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 
@@ -83,8 +83,13 @@ def _login(transport: Transport, target: Target, endpoint: Endpoint, deadline: f
     try:
         # Who hangs up early may have said why.
         with transport.until(deadline), contextlib.suppress(ConnectionError):
-            transport.send(encode(Command.CONNECT, _connect_headers(target), version=Version.V1_0))
+            transport.send(
+                encode(Command.CONNECT, _connect_headers(target, transport.web_server), version=Version.V1_0)
+            )
         answer = transport.first_frame(deadline)
+    except UnicodeEncodeError:
+        # From None: the error holds all that was to be encoded.
+        raise UsageError("the user, the password or the client id is not valid Unicode") from None
     except FrameError as error:
         raise _no_stomp(endpoint, transport.first_bytes, error, target.scheme) from error
     except (OSError, EOFError) as error:
@@ -93,18 +98,30 @@ def _login(transport: Transport, target: Target, endpoint: Endpoint, deadline: f
         case Command.CONNECTED:
             return answer
         case Command.ERROR:
-            raise RefusedError(f"{endpoint} refused the connection: {error_text(answer)}", hint=_login_hint(target))
+            raise RefusedError(f"{endpoint} refused the connection: {_words(answer, target)}", hint=_login_hint(target))
         case _:
             raise ProtocolError(f"{endpoint} answered CONNECT with {answer.command}")
 
 
-def _connect_headers(target: Target) -> dict[str, str]:
+def _words(answer: Frame, target: Target) -> str:
+    """Why the broker refuses us; some repeat the password, as it is or as STOMP escapes it."""
+    text = error_text(answer)
+    password = target.password.reveal() if target.password else ""
+    # As a part of the user's name it gives nothing away, and guest is not let in as guest.
+    if password and password not in (target.user or ""):
+        for form in (password, password.replace("\\", "\\\\")):
+            text = text.replace(form, "***")
+    return text
+
+
+def _connect_headers(target: Target, web_server: str) -> dict[str, str]:
     beat_ms = round(target.heart_beat_s * 1000)
+    silent = is_web_socket(target.scheme) and not promises_beats(target.dialect, web_server)
     headers = {
         Header.ACCEPT_VERSION: ALL_VERSIONS,
         # RabbitMQ reads it as the virtual host; without it, stomp.py would send the network's name of the host.
         Header.HOST: target.vhost or "/",
-        Header.HEART_BEAT: f"{beat_ms},{beat_ms}",
+        Header.HEART_BEAT: f"{0 if silent else beat_ms},{beat_ms}",
     }
     if target.user is not None:
         headers[Header.LOGIN] = target.user

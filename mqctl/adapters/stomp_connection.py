@@ -126,6 +126,8 @@ class StompConnection:
             reason = "closed"
         elif complaint is not None:
             reason = f"{reason} after complaining: {complaint.text}"
+        elif (mute := self._reading.web_socket_mute) and mute in reason:
+            reason = f"{reason}: it refused something, and over stomp:// it would say why"
         self._receipts.lose(reason)
         self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
 

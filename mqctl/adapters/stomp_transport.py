@@ -105,6 +105,11 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self.first_bytes = b""
 
     @property
+    def web_server(self) -> str:
+        """See `Stream`."""
+        return self._stream.web_server
+
+    @property
     def version(self) -> Version:
         """The version that CONNECTED settled."""
         return self._parser.version or Version.V1_0

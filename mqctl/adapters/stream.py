@@ -25,6 +25,9 @@ class RulesError(OSError):
 class Stream(Protocol):
     """Bytes both ways. `read` is called by one thread only; `write` and `abort` by any."""
 
+    web_server: str
+    """What the HTTP server of a WebSocket calls itself; empty if it does not, or there is none."""
+
     parting: str
     """Why the peer ended it, if it said so."""
 
@@ -72,7 +75,7 @@ class Stream(Protocol):
 class _PlainStream:
     """TCP as it is."""
 
-    parting = ""
+    web_server = parting = ""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -117,7 +120,7 @@ class _TlsStream:
     makes TLS want to say (a KeyUpdate's answer) leaves ahead of the next write, which is when it is due.
     """
 
-    parting = ""
+    web_server = parting = ""
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext, host: str) -> None:
         self._plain = _PlainStream(sock)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import ssl
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -71,16 +72,17 @@ def agreed(stream: Stream, endpoint: Endpoint, offer: Offer, deadline: float) ->
     """
     wire = Wire(stream, deadline)
     try:
-        _shake_hands(wire, endpoint, offer)
+        headers = _shake_hands(wire, endpoint, offer)
     except BaseException:
         stream.abort()
         stream.close()
         raise
     stream.read_timeout(None)
-    return _WebSocketStream(stream, wire.rest, text=offer.text)
+    return _WebSocketStream(stream, wire.rest, text=offer.text, web_server=headers.get("server", ""))
 
 
-def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> None:
+def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> Mapping[str, str]:
+    """The headers of the server's answer, their names in small letters."""
     path = quote(offer.path or USUAL_PATH, safe=_PATH_SAFE)
     client = websocket.WebSocket()
     # As a header of our own: given as `subprotocols`, a server that names none would be refused.
@@ -95,12 +97,14 @@ def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> None:
         )
     except (websocket.WebSocketException, OSError, ValueError) as error:
         raise _explained(wire, endpoint, offer.scheme, path, error) from error
-    chosen = client.headers.get("sec-websocket-protocol")
+    headers: Mapping[str, str] = client.headers
+    chosen = headers.get("sec-websocket-protocol")
     if chosen is not None and chosen not in offer.subprotocols:
         raise ProtocolError(
             f"{endpoint} chose the WebSocket sub-protocol {chosen!r}, which was not offered",
             hint="something else than the broker may answer at this path",
         )
+    return headers
 
 
 def _explained(wire: Wire, endpoint: Endpoint, scheme: str, path: str, error: Exception) -> MqctlError:
@@ -164,7 +168,8 @@ _new_mask = partial(os.urandom, 4)
 class _WebSocketStream:
     """Messages over another stream. Heart-beats are the messaging protocol's; a server's pings are answered."""
 
-    def __init__(self, below: Stream, early: bytes, *, text: bool) -> None:
+    def __init__(self, below: Stream, early: bytes, *, text: bool, web_server: str) -> None:
+        self.web_server = web_server
         self.parting = ""
         self._below = below
         self._early = early

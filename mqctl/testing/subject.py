@@ -94,7 +94,7 @@ class Subject:
 
     def barrier(self, connection: Connection, recorder: Recorder) -> None:
         """Return when a message that is published now has come back: what was under way before has come too."""
-        topic, mark = self.topic(), secrets.token_bytes(8)
+        topic, mark = self.topic(), secrets.token_hex(8).encode()
         subscription = connection.subscribe(SubscribeSpec(topic=topic), timeout_s=self.patience_s)
         self.publish(connection, topic, mark)
         recorder.message(mark)

@@ -83,6 +83,12 @@ class Reading:
     """Headers of SEND that come back in MESSAGE; sent on with a copy, they would lead it astray."""
     persistent_is_queue: bool = False
     """Whether `persistent:false` asks for a queue that is not durable, which vanishes with its messages."""
+    web_server: str = ""
+    """What its HTTP server calls itself: all that is known of a broker before it greets."""
+    web_socket_beats: bool = True
+    """Whether heart-beats promised over WebSocket do no harm."""
+    web_socket_mute: str = ""
+    """What WebSocket's close frame says where an ERROR ended the connection and did not get through."""
     web_socket_binary: bool = True
     """Whether a frame in a binary message of WebSocket is read like one in a text message."""
 
@@ -142,6 +148,10 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
             send_forbidden=frozenset({"message-id"}),
             persistent_is_queue=True,
             receipt_despite_error=True,
+            web_server="Cowboy",
+            # A connection that promised some breaks when it is held back, in one burst of 2,000 messages out of three.
+            web_socket_beats=False,
+            web_socket_mute="STOMP died",
             definite_errors=frozenset(
                 {
                     *("access_refused", "not_found", "precondition_failed", "resource_locked"),
@@ -331,6 +341,13 @@ def refuse_ack_modes(dialect: Dialect | None, wanted: AckMode, present: Collecti
             "so such a subscription must be its connection's only one that acknowledges",
             hint="use --ack individual, or a connection for each subscription",
         )
+
+
+def promises_beats(dialect: Dialect | None, web_server: str) -> bool:
+    """Whether to promise heart-beats over WebSocket, to an HTTP server that calls itself that."""
+    if dialect is not None:
+        return READINGS[dialect].web_socket_beats
+    return all(each.web_socket_beats for each in READINGS.values() if each.web_server == web_server)
 
 
 def refuse_binary(dialect: Dialect | None, payload: bytes) -> None:

@@ -13,6 +13,7 @@ from mqctl.protocols.stomp.dialects import (
     Wish,
     dialect_of,
     forget_headers,
+    promises_beats,
     refuse_ack_modes,
     refuse_binary,
     send_headers,
@@ -244,3 +245,12 @@ def test_binary_messages_over_web_socket_are_read_by_all_but_classic(dialect):
     with pytest.raises(UnsupportedError, match="not UTF-8"):
         refuse_binary(CLASSIC, b"\xff")
     refuse_binary(CLASSIC, "한글".encode())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "web_server", "promised"),
+    [(RABBITMQ, "", False), (None, "Cowboy", False), (None, "Jetty(9)", True), (None, "", True), (HUB, "Cowboy", True)],
+)
+def test_rabbitmq_is_promised_no_heart_beats_over_web_socket(dialect, web_server, promised):
+    """Before it greets, only its HTTP server is known."""
+    assert promises_beats(dialect, web_server) is promised
