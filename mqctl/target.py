@@ -23,6 +23,12 @@ class Secret:
         """The text itself."""
         return self._text
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
     def __repr__(self) -> str:
         return "Secret(***)"
 
@@ -148,6 +154,7 @@ PORT_MAX = 65_535
 
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _NO_PORT = re.compile(r":(?!//|\d{1,5}(?:[,/]|$)).*", re.DOTALL)
+_HOSTS = re.compile(r"[\w.,:<>\[\]+/-]*")
 _SHAPE = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.+)", re.DOTALL)
 
 
@@ -263,5 +270,7 @@ def _bad_login(text: str) -> ConfigError:
 def _without_password(text: str) -> str:
     """The URL or list for a message, without all that may be a user or a password, well formed or not."""
     head, at, tail = text.rpartition("@")
+    if not at:
+        return _NO_PORT.sub(":***", text)
     scheme = _SCHEME.match(head)
-    return f"{scheme.group() if scheme else ''}***@{tail}" if at else _NO_PORT.sub(":***", text)
+    return f"{scheme.group()}***@{tail if _HOSTS.fullmatch(tail) else '***'}" if scheme else "***"

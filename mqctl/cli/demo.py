@@ -60,7 +60,7 @@ def demo(
     inbox = Inbox()
     with ExitStack() as stack:
         target = stack.enter_context(_hub())
-        connection = stack.enter_context(connected(target, inbox))
+        connection = stack.enter_context(connected(target, inbox.put_batch))
         modes = subscribed(context, connection, [SubscribeSpec(topic=topics.parse(name)) for name in FEEDS])
         stack.enter_context(_feeding(target, random.Random(seed)))  # noqa: S311 - made values, no secrets
         options = ViewOptions(look=look, zone=datetime.now().astimezone().tzinfo or UTC)
@@ -95,7 +95,7 @@ def _hub() -> Iterator[Target]:
 def _feeding(target: Target, rng: random.Random) -> Iterator[None]:
     """Publish a value of each feed once in each interval, from a thread, until the end."""
     ended = threading.Event()
-    with connected(target, Inbox()) as connection:
+    with connected(target, Inbox().put_batch) as connection:
         thread = threading.Thread(target=_feed, args=(connection, rng, ended), name="mqctl.demo.feed")
         thread.start()
         try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
@@ -23,6 +23,7 @@ COMMANDS = {
     "publish": "Send messages to a topic, and say what became of each.",
     "tail": "Print the messages of topics as they arrive.",
     "watch": "Draw the messages of topics live: a turning rectangle, charts, dots, a table.",
+    "console": "Type commands to one connection; messages appear as they come.",
     "hub": "Run the embedded broker.",
     "demo": "See a rectangle turn and a chart move, with nothing else installed.",
     "probe": "Find out what a broker really does.",
@@ -36,20 +37,27 @@ ALIASES = {"pub": "publish", "sub": "tail"}
 class LazyGroup(Group):
     """Lists commands from the table and imports a command's module when that command is run."""
 
+    table: ClassVar[Mapping[str, str]] = COMMANDS
+    aliases: ClassVar[Mapping[str, str]] = ALIASES
+
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.commands = {name: TyperCommand(name, help=line) for name, line in COMMANDS.items()}
+        self.commands = {name: TyperCommand(name, help=line) for name, line in self.table.items()}
+
+    def module_of(self, name: str) -> str:
+        """Where a command's `app` is."""
+        return f"mqctl.cli.{name}"
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the signature of the library
         """A stand-in that knows the command's one line of help."""
-        return self.commands.get(ALIASES.get(cmd_name, cmd_name))
+        return self.commands.get(self.aliases.get(cmd_name, cmd_name))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The real command that `args` names."""
         name, stand_in, rest = super().resolve_command(ctx, args)
         if stand_in is None:
             return name, None, rest
-        return name, typer.main.get_command(import_module(f"mqctl.cli.{stand_in.name}").app), rest
+        return name, typer.main.get_command(import_module(self.module_of(stand_in.name)).app), rest
 
 
 app = typer.Typer(cls=LazyGroup, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -83,11 +91,11 @@ def here() -> AppContext:
     return AppContext(stdin=stdin, stdout=stdout, stderr=stderr, environ=os.environ, cwd=Path.cwd())
 
 
-def run(argv: Sequence[str], context: AppContext) -> int:
+def run(argv: Sequence[str], context: AppContext, program: typer.Typer = app, *, name: str = "mqctl") -> int:
     """Run one command line; every error ends here, as a sentence on standard error and an exit code."""
     failure: Exception
     try:
-        code = typer.main.get_command(app).main(args=list(argv), prog_name="mqctl", standalone_mode=False, obj=context)
+        code = typer.main.get_command(program).main(args=list(argv), prog_name=name, standalone_mode=False, obj=context)
     except MqctlError as error:
         context.complain(error)
         failure, code = error, error.exit_code
@@ -115,7 +123,7 @@ def _usage_error(error: typer.TyperException) -> MqctlError:
     message = error.format_message()
     for kind, word in _KINDS.items():
         message = message.replace(f"is not a valid {kind}.", f"is no {word}")
-    return MqctlError(message, hint=f"{wrong_in.command_path} --help" if wrong_in else None)
+    return MqctlError(message, hint=f"{wrong_in.command_path.strip()} --help" if wrong_in else None)
 
 
 _KINDS = {"int range": "whole number", "int": "whole number", "float": "number"}

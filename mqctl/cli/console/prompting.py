@@ -1,0 +1,105 @@
+"""The prompt: a line editor with history and completion, and messages above it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.patch_stdout import patch_stdout
+
+from mqctl.cli.console.completion import Words
+from mqctl.cli.console.shell import Shell
+from mqctl.cli.context import AppContext
+from mqctl.errors import ConnectionLost, ExitCode
+
+PRIVATE: Final = 0o600
+
+_HAS_PASSWORD = re.compile(r"://[^/\s]*:[^/\s]*@")
+
+
+class Prompting:
+    """A person at a terminal.
+
+    Args:
+        context: The world of the console.
+        remember: Whether what is typed is kept for the next time.
+    """
+
+    def __init__(self, context: AppContext, *, remember: bool) -> None:
+        self._context = context
+        self._remember = remember
+
+    def write(self, data: bytes) -> None:
+        """Print a message above the prompt."""
+        # Looked up each time: while a line is edited it is the library's, which moves the prompt out of the way.
+        sys.stdout.write(data.decode("utf-8", "backslashreplace"))
+        sys.stdout.flush()
+
+    def tell(self, text: str) -> None:
+        """Print a notice above the prompt."""
+        self.write(f"mqctl: {text}\n".encode())
+
+    def run(self, shell: Shell) -> None:
+        """Read and run lines until the end.
+
+        Raises:
+            SystemExit: SIGTERM came.
+        """
+        # Else it would be one more Ctrl-C, which ends no console.
+        signal.signal(signal.SIGTERM, _leave)
+        session: PromptSession[str] = PromptSession(
+            history=_history() if self._remember else InMemoryHistory(),
+            completer=Words(shell),
+            complete_while_typing=False,
+        )
+        going_on = True
+        while going_on:
+            try:
+                with patch_stdout(raw=True):
+                    line = session.prompt(lambda: _prompt(shell))
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                break
+            going_on = shell.line(line) is not None
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(ExitCode.INTERRUPTED)
+
+
+def _prompt(shell: Shell) -> str:
+    try:
+        peer = shell.desk.connection.greeting.peer
+    except ConnectionLost:
+        return "mqctl (not connected)> "
+    return f"mqctl {peer}{' (reconnecting)' if shell.desk.outages.missing else ''}> "
+
+
+class _Discreet(FileHistory):
+    """Keeps no line that has a password in it, and no file that others can read."""
+
+    def store_string(self, string: str) -> None:
+        """Write a line down, unless it is a secret."""
+        if not _HAS_PASSWORD.search(string):
+            super().store_string(string)
+
+
+def _history() -> History:
+    from platformdirs import user_state_path
+
+    path = Path(user_state_path("mqctl")) / "console-history"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=PRIVATE)
+        path.chmod(PRIVATE)
+    except OSError:
+        # A console without a memory is better than none.
+        return InMemoryHistory()
+    return _Discreet(str(path))

@@ -1,0 +1,132 @@
+"""Running the lines that are typed: the console's own commands, and all of mqctl's over the console's connection."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from typing import ClassVar, Final
+
+import typer
+
+from mqctl.adapters.base import Connection, EventSink
+from mqctl.cli.console.desk import Desk
+from mqctl.cli.context import AppContext
+from mqctl.cli.expand import Flags
+from mqctl.cli.program import LazyGroup, root, run
+from mqctl.cli.target import connected_or_hosted, settings_for
+from mqctl.errors import ConnectionLost, ExitCode, UsageError
+
+OWN: Final = {
+    "subscribe": "Print the messages of topics as they arrive, while you go on.",
+    "unsubscribe": "End subscriptions.",
+    "use": "Connect to another broker.",
+    "status": "Tell what this console is connected and subscribed to.",
+    "wait": "Wait until messages have come, or for a time.",
+    "run": "Run the commands in a file.",
+}
+"""Commands that only a console has; each is `app` of the module of its name beside this one."""
+
+ALIASES: Final = {"sub": "subscribe", "unsub": "unsubscribe"}
+WORDS: Final = {"help": "List the commands.", "exit": "Leave; Ctrl-D does it too."}
+LEAVING: Final = frozenset({"exit", "quit"})
+_WITHOUT: Final = frozenset({"console"})
+_FULL_SCREEN: Final = frozenset({"watch", "demo", "bench"})
+
+
+class ConsoleGroup(LazyGroup):
+    """The program's commands and the console's own."""
+
+    table: ClassVar = {**OWN, **{name: line for name, line in LazyGroup.table.items() if name not in _WITHOUT}}
+    aliases: ClassVar = {**LazyGroup.aliases, **ALIASES}
+
+    def module_of(self, name: str) -> str:
+        """Where a command's `app` is."""
+        return f"mqctl.cli.console.{name}" if name in OWN else super().module_of(name)
+
+
+app = typer.Typer(cls=ConsoleGroup, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+app.callback(context_settings={"help_option_names": ["-h", "--help"]})(root)
+
+
+class Shell:
+    """Takes lines and runs them, one after the other.
+
+    Args:
+        context: The world of the console.
+        desk: What stays between two lines.
+    """
+
+    def __init__(self, context: AppContext, desk: Desk) -> None:
+        self.desk = desk
+        self.context = replace(context, desk=desk)
+
+    def connect(self, flags: Flags) -> None:
+        """Connect to the broker that the options name.
+
+        Raises:
+            MqctlError: As `Adapter.connect`, or the options make no sense.
+        """
+        connect_desk(self.context, self.desk, flags)
+
+    def script(self, lines: Iterable[bytes], name: str) -> ExitCode | int:
+        """Run lines up to the first that fails; its exit code."""
+        for number, line in enumerate(lines, 1):
+            code = self.line(line.decode("utf-8", "replace"))
+            if code is None:
+                break
+            if code:
+                self.context.report(f"{name}, line {number}: exit code {code}; the rest is not run")
+                return code
+        return ExitCode.OK
+
+    def line(self, text: str) -> ExitCode | int | None:
+        """Run one line; its exit code, or None when it was the last."""
+        try:
+            words = shlex.split(text, comments=True)
+        except ValueError as error:
+            self.context.complain(UsageError(f"{error}: {text.strip()}"))
+            return ExitCode.USAGE
+        if not words:
+            return ExitCode.OK
+        if words[0] in LEAVING:
+            return None
+        if words[0] in ("help", "?"):
+            words = [*words[1:], "--help"]
+        with self.desk.silence() if words[0] in _FULL_SCREEN else nullcontext():
+            return self._run(words)
+
+    def _run(self, words: list[str]) -> ExitCode | int:
+        try:
+            return run(words, self.context, app, name="")
+        except KeyboardInterrupt:
+            # Ctrl-C ends the command and not the console.
+            return ExitCode.INTERRUPTED
+
+
+def connect_desk(context: AppContext, desk: Desk, flags: Flags) -> None:
+    """Connect the console to the broker that `flags` name, hosting a hub where that is the broker's way.
+
+    Raises:
+        MqctlError: As `Adapter.connect`, or the options make no sense.
+    """
+    alone = replace(context, desk=None)
+    settings = settings_for(alone, flags)
+    before = {"url": context.url, "profile": context.profile}
+    kept = {name: before.get(name) if value is None else value for name, value in flags.items()}
+
+    def connect(sink: EventSink, stack: ExitStack) -> Connection:
+        return stack.enter_context(connected_or_hosted(alone, settings, sink))
+
+    desk.use(settings, kept, connect)
+    greeting = desk.connection.greeting
+    context.say(f"connected to {greeting.peer} ({greeting.server or 'a broker without a name'})")
+
+
+def desk_of(context: AppContext) -> Desk:
+    """The desk of the console that runs this command."""
+    if context.desk is None:
+        raise ConnectionLost("this command belongs to mqctl console")
+    desk: Desk = context.desk
+    return desk
