@@ -82,7 +82,7 @@ def root(
     if ctx.invoked_subcommand is None:
         context.emit(ctx.get_help())
         raise typer.Exit
-    ctx.obj = replace(context, url=url, profile=profile, quiet=quiet, debug=debug)
+    ctx.obj = replace(context, url=url, profile=profile, quiet=quiet or context.quiet, debug=debug or context.debug)
 
 
 def here() -> AppContext:
