@@ -9,13 +9,18 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import websocket
 
+from mqctl.cli.hub import ListenOptions
+from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP
 from mqctl.target import Endpoint, parse_url
 from tests.hub.client import Client
+from tests.hub.web_client import WebClient
 
 MQCTL = Path(sys.executable).parent / "mqctl"
 PATIENCE_S = 20.0
@@ -97,6 +102,41 @@ def test_several_listeners(start):
         with Client(parse_url(url).endpoints[0]) as client:
             client.publish("/topic/a", b"x")
     assert run.end() == (0, "", "")
+
+
+def test_http(start):
+    """A line of its own after STOMP's; WebSocket, health and metrics are there, and a signal ends it as well."""
+    run = start("--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0", listeners=2)
+    stomp, web = map(parse_url, run.urls)
+    assert (stomp.scheme, web.scheme, web.path) == ("stomp", "stomp+ws", "/stomp")
+    with WebClient(web.endpoints[0]) as reader, Client(stomp.endpoints[0]) as writer:
+        reader.subscribe("/topic/a")
+        writer.publish("/topic/a", b"x")
+        assert reader.bodies(1) == [b"x"]
+        with urllib.request.urlopen(f"http://{web.endpoints[0]}/metrics", timeout=PATIENCE_S) as answer:
+            assert b"\nmqctl_hub_sessions 2\n" in answer.read()
+        assert run.end() == (0, "", "")
+        reader.end()
+        assert reader.closed_with == (1001, "the hub was stopped")
+
+
+def test_only_what_was_typed(start):
+    """With one of --stomp and --http, only that; with neither, both."""
+    run = start("--http", "127.0.0.1:0")
+    assert run.urls[0].startswith("stomp+ws://127.0.0.1:")
+    code, out, err = run.end()
+    assert (code, out, err) == (0, "", "")
+    assert ListenOptions().listeners() == ((DEFAULT_STOMP,), (DEFAULT_HTTP,))
+
+
+def test_allowed_origins_reach_the_hub(start):
+    run = start("--http", "127.0.0.1:0", "--allow-origin", "https://App.Example/", "--allow-origin", "http://b.example")
+    for origin in ("https://app.example", "http://b.example"):
+        websocket.create_connection(f"ws://{run.endpoint}/ws", origin=origin, timeout=PATIENCE_S).close()
+    with pytest.raises(websocket.WebSocketBadStatusException) as caught:
+        websocket.create_connection(f"ws://{run.endpoint}/ws", origin="http://c.example", timeout=PATIENCE_S)
+    assert caught.value.status_code == 403
+    assert b"--allow-origin http://c.example" in caught.value.resp_body
 
 
 def test_events(start):
@@ -203,6 +243,9 @@ def test_an_address_in_use():
     [
         (["--stomp", "0.0.0.0:0"], 2, "a hub that listens on 0.0.0.0:0 is open to the network, so it needs a password"),
         (["--stomp", "[::]:0"], 2, "so it needs a password"),
+        (["--http", "0.0.0.0:0"], 2, "a hub that listens on 0.0.0.0:0 is open to the network, so it needs a password"),
+        (["--http", "nonsense"], 2, "not an address: 'nonsense'"),
+        (["--http", "127.0.0.1:0", "--allow-origin", "app.example"], 2, "not an origin: 'app.example'"),
         (["--stomp", "nonsense"], 2, "not an address: 'nonsense'"),
         (["--stomp", "127.0.0.1:65536"], 2, "not an address"),
         (["--stomp", "nowhere.invalid:0", "--password", "env:HUB_WORD"], 4, "cannot listen on nowhere.invalid:0: "),

@@ -1,4 +1,4 @@
-"""Throw mutated STOMP frames at a running hub: python -m tests.fuzz.hub_live --help.
+"""Throw mutated STOMP frames, over TCP and WebSocket, at a running hub: python -m tests.fuzz.hub_live --help.
 
 Meanwhile a control pair passes messages over a topic and a queue of the same hub and must lose none. Exits 1 when it
 does, when the hub reports a bug, or when something is left of the connections; prints what is needed to see it again.
@@ -24,9 +24,11 @@ from mqctl.broker import Limits as BrokerLimits
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.protocols.stomp.spec import Version
+from mqctl.protocols.websocket import Opcode
 from mqctl.target import Endpoint
-from tests.fuzz.stomp_frames import FRAMES_PER_STREAM, LIMITS, pieces, streams
+from tests.fuzz.stomp_frames import FRAMES_PER_STREAM, LIMITS, flip, overwrite, pieces, streams, truncate
 from tests.hub.client import Client
+from tests.hub.raw_web import frame, handshake
 
 CONNECT = "CONNECT\naccept-version:{}\nhost:hub\nheart-beat:1000,1000\n\n\0"
 PATIENCE_S = 5.0
@@ -84,30 +86,49 @@ class Control:
 def watched_hub() -> Iterator[tuple[HubThread, list[dict[str, Any]]]]:
     """A hub, and the bugs that its loop reports."""
     bugs: list[dict[str, Any]] = []
-    config = HubConfig(stomp=(Endpoint("127.0.0.1", 0),), stomp_limits=LIMITS, broker_limits=BROKER_LIMITS)
+    loopback = (Endpoint("127.0.0.1", 0),)
+    config = HubConfig(stomp=loopback, http=loopback, stomp_limits=LIMITS, broker_limits=BROKER_LIMITS)
     with HubThread(config) as hub:
         hub.ask(lambda it: it.exchange.loop.set_exception_handler(lambda _, what: bugs.append(what)))
         yield hub, bugs
 
 
-def attack(endpoint: Endpoint, data: list[bytes], version: Version, chance: random.Random) -> bool:
-    """One connection; returns whether the hub answered with ERROR."""
+def over_web_socket(endpoint: Endpoint, data: list[bytes], chance: random.Random) -> list[bytes]:
+    """The same in messages, whole and in fragments, with pings between them; some of it spoiled, the request too."""
+    kind = chance.choice((Opcode.TEXT, Opcode.BINARY, Opcode.BINARY))
+    sent = [handshake(endpoint)]
+    begun = False
+    for piece in data:
+        last = chance.random() < 0.7
+        sent.append(frame(piece, Opcode.CONTINUATION if begun else kind, fin=last))
+        begun = not last
+        if chance.random() < 0.1:
+            sent.append(frame(piece[:125], chance.choice((Opcode.PING, Opcode.PONG))))
+    if chance.random() < 0.1:
+        sent.append(frame(chance.choice((b"", b"\x03\xe8", b"\0", b"\x03\xeewhy")), Opcode.CLOSE))
+    if chance.random() < 0.3:
+        at = chance.randrange(len(sent))
+        sent[at] = chance.choice((flip, overwrite, truncate))(sent[at], chance)
+    return sent
+
+
+def attack(endpoint: Endpoint, data: list[bytes], chance: random.Random) -> bool:
+    """One connection; returns whether the hub answered with ERROR, or refused to upgrade."""
     # Addresses of our own, or the ports of one would run out.
     source = (f"127.0.0.{chance.randrange(2, 250)}", 0)
     with socket.create_connection((endpoint.host, endpoint.port), PATIENCE_S, source) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            if chance.random() < 0.95:
-                sock.sendall(CONNECT.format(version).encode())
             for piece in data if chance.random() < 0.1 else [b"".join(data)]:
                 sock.sendall(piece)
             if chance.random() < 0.1:
                 return False  # reset, with everything unread
-            sock.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # closed already
+                sock.shutdown(socket.SHUT_WR)
             answer = b""
             while more := sock.recv(65_536):
                 answer += more
-            return b"ERROR\n" in answer
+            return b"ERROR\n" in answer or answer.startswith(b"HTTP/1.1 4")
     return False
 
 
@@ -123,13 +144,19 @@ def run(frames: int, seed: int) -> Counters:
         control = Control(hub.endpoint, counters)
         exchanging = threading.Thread(target=control.run)
         exchanging.start()
+        endpoints = hub.ask(lambda it: it.endpoints)
         sources = {version: streams(chance, version) for version in Version}
         before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         while counters.frames < frames and not bugs and control.failure is None:
             version = chance.choice(list(Version))
             data = list(pieces(next(sources[version]), chance))
+            if chance.random() < 0.95:
+                data.insert(0, CONNECT.format(version).encode())
+            endpoint = chance.choice(endpoints)
+            if endpoint != hub.endpoint:
+                data = over_web_socket(endpoint, data, chance)
             try:
-                counters.errors += attack(hub.endpoint, data, version, chance)
+                counters.errors += attack(endpoint, data, chance)
             except TimeoutError as error:
                 error.add_note(f"no answer: STOMP {version}, frame {counters.frames}, pieces {data!r}")
                 raise

@@ -8,7 +8,7 @@ import pytest
 
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
-from mqctl.target import Endpoint, Secret
+from mqctl.target import Endpoint, Secret, parse_url
 from tests.brokers import require
 
 USER, PASSWORD = "somebody", "pass:word"
@@ -19,8 +19,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def hub() -> Iterator[Endpoint]:
-    """A hub with a password, on a free port."""
-    config = HubConfig(stomp=(Endpoint("127.0.0.1", 0),), user=USER, password=Secret(PASSWORD), heart_beat_ms=200)
+def hub_urls() -> Iterator[tuple[str, ...]]:
+    """A hub with a password, on free ports: where it is over TCP, and over WebSocket."""
+    loopback = (Endpoint("127.0.0.1", 0),)
+    config = HubConfig(stomp=loopback, http=loopback, user=USER, password=Secret(PASSWORD), heart_beat_ms=200)
     with HubThread(config) as thread:
-        yield thread.endpoint
+        yield thread.urls
+
+
+@pytest.fixture
+def hub(hub_urls: tuple[str, ...]) -> Endpoint:
+    """Where it is over TCP."""
+    return parse_url(hub_urls[0]).endpoints[0]

@@ -1,4 +1,4 @@
-"""The STOMP client that browsers use, @stomp/stompjs, at the hub, over TCP."""
+"""The STOMP client that browsers use, @stomp/stompjs, at the hub, over TCP and over the WebSocket that Node.js has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from mqctl.target import Endpoint
 from tests.brokers.files import foreign
 from tests.interop.conftest import PASSWORD, USER
 
@@ -20,12 +19,14 @@ LIMIT_S = 20.0
 Play = Callable[[str], Any]
 
 
-@pytest.fixture
-def play(hub: Endpoint) -> Play:
+@pytest.fixture(params=[0, 1], ids=["tcp", "web-socket"])
+def play(hub_urls: tuple[str, ...], request: pytest.FixtureRequest) -> Play:
     """Plays a case of `driver.js`; what came of it."""
 
     def run(case: str) -> Any:
-        command = [*foreign("stompjs"), hub.host, str(hub.port), USER, PASSWORD, case]
+        node, script = foreign("stompjs")
+        url = hub_urls[request.param]
+        command = [node, "--experimental-websocket", "--no-warnings", script, url, USER, PASSWORD, case]
         ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
         assert ended.returncode == 0, ended.stderr.decode()
         return json.loads(ended.stdout)

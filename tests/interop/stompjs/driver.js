@@ -1,16 +1,22 @@
-/** node driver.js HOST PORT USER PASSWORD CASE: plays one case, and prints what came of it as JSON. */
+/** node driver.js URL USER PASSWORD CASE: plays one case, and prints what came of it as JSON. */
 
 import { Client } from "@stomp/stompjs";
 import { TcpSocket } from "./tcp.js";
 
-const [host, port, user, password, name] = process.argv.slice(2);
+const [address, user, password, name] = process.argv.slice(2);
+const url = new URL(address);
 const BEAT_MS = 200;
 const BEATS = 5;
+
+const transport =
+  url.protocol === "stomp:"
+    ? { webSocketFactory: () => new TcpSocket(url.hostname, Number(url.port)) }
+    : { brokerURL: address.replace("stomp+ws:", "ws:") };
 
 function connect(options = {}) {
   return new Promise((resolve, reject) => {
     const client = new Client({
-      webSocketFactory: () => new TcpSocket(host, Number(port)),
+      ...transport,
       connectHeaders: { login: user, passcode: password },
       heartbeatIncoming: 0,
       heartbeatOutgoing: 0,
