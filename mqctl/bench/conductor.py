@@ -41,10 +41,10 @@ HEAD_START_NS = NS_PER_S // 5
 LINGER_S = 0.2
 """How long after the last message that was expected we listen for what was not: duplicates."""
 
-END_S = 0.8
-"""How long workers that are told to end may take to say what they did."""
-
 BEAT_S = 1.0
+"""How often workers hear that we are still here."""
+
+NAP_S = 0.1
 
 
 class Phase(enum.Enum):
@@ -109,7 +109,8 @@ class Conductor:
     @property
     def dead(self) -> list[str]:
         """A sentence for each worker that could not say what it did."""
-        return [member.gone for member in self._members.values() if member.gone is not None and member.work is None]
+        gone = (member.gone for member in self._members.values() if member.work is None)
+        return [f"{text}, and what it did is not in the books" for text in gone if text is not None]
 
     def take_recent(self) -> Histogram:
         """How long the messages took that came since this was last asked."""
@@ -138,7 +139,7 @@ class Conductor:
             self.phase = Phase.DONE
         elif self.phase is not Phase.ENDING:
             self._tell_to_end(time.monotonic())
-        while self.step(END_S / 10):
+        while self.step(NAP_S):
             pass
 
     def _heed(self, name: str, message: FromWorker) -> None:
@@ -157,6 +158,7 @@ class Conductor:
                 if member.work is None:
                     self.complain(text)
             case Trouble():
+                self._tell_all(End())
                 raise _error(message)
             case _:
                 assert_never(message)
@@ -173,6 +175,9 @@ class Conductor:
         match self.phase:
             case Phase.CONNECTING:
                 self._begin_once_ready(now)
+            case Phase.RUNNING | Phase.DRAINING if len(alive) < len(self._members):
+                # What it sent and got is not known any more, so that the rest proves nothing.
+                self._tell_to_end(now)
             case Phase.RUNNING:
                 if all(member.progress.sent for member in alive):
                     self._came_at = max(self._came_at, now)
@@ -203,7 +208,7 @@ class Conductor:
 
     def _tell_to_end(self, now: float) -> None:
         self._tell_all(End())
-        self._deadline = now + END_S
+        self._deadline = now + self._crew.end_s
         self.phase = Phase.ENDING
 
     def _tell_all(self, message: ToWorker) -> None:

@@ -28,6 +28,9 @@ class Crew(Protocol):
     clocks: dict[str, str]
     """Each worker's name, in order, and whose monotonic clock it reads."""
 
+    end_s: float
+    """How long workers that are told to end may take to say what they did."""
+
     def tell(self, name: str, message: ToWorker) -> None:
         """Send a message to a worker; one that is gone does not hear it."""
         ...
@@ -44,6 +47,8 @@ class _Hand(NamedTuple):
 
 class LocalCrew:
     """Processes of this machine. None outlives the `with` block, nor this process."""
+
+    end_s = 0.8
 
     def __init__(self, target: Target, count: int) -> None:
         self._hands: dict[str, _Hand] = {}

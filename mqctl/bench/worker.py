@@ -61,11 +61,11 @@ class Channel(Protocol):
 
 
 class Released(Exception):
-    """The conductor needs this worker no more."""
+    """The run ended before it began."""
 
 
-def work(name: str, target: Target, channel: Channel) -> None:
-    """Do one job; errors go to the conductor.
+def work(name: str, target: Target, channel: Channel) -> Exception | None:
+    """Do one job; an error goes to the conductor, and is returned. EOFError: the conductor is gone.
 
     Args:
         name: What the report calls this worker.
@@ -77,11 +77,15 @@ def work(name: str, target: Target, channel: Channel) -> None:
         job = _next(channel, Prepare).job
         with Team(target, job, lambda text: channel.send(Remark(text))) as team:
             _lead(team, name, channel)
-    except (EOFError, Released):
-        return
+    except Released:
+        pass
+    except EOFError as error:
+        return error
     except Exception as error:  # noqa: BLE001 - the conductor tells it
         with suppress(EOFError):
             channel.send(described(error))
+        return error
+    return None
 
 
 def _lead(team: Team, name: str, channel: Channel) -> None:

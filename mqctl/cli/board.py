@@ -85,8 +85,9 @@ def show(context: AppContext, board: Board, receiver: Receiver, fps: int) -> Non
     if context.can_draw:
         from mqctl.cli.live import Screen
 
-        receiver.handle = board.observe
-        Screen(board, fps).run(receiver)
+        screen = Screen(board, fps)
+        receiver.handle, receiver.complain = board.observe, screen.warn
+        screen.run(receiver)
         return
     receiver.handle = board.printer(context)
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from rich.console import Console, ConsoleDimensions
 
 from mqctl.cli.board import Board
-from mqctl.cli.receiving import Receiver
 from mqctl.cli.stage import Stage
 from mqctl.views.layout import Status
 
@@ -21,31 +21,43 @@ KEYBOARD_S = 0.05
 KEYS = ("q quit", "c clear")
 
 
+class Feed(Protocol):
+    """What gives the views something to draw, as a `Receiver` does."""
+
+    @property
+    def received(self) -> int:
+        """Grows when there is something new to draw."""
+        ...
+
+    def step(self, patience_s: float) -> bool:
+        """Wait for something, at most `patience_s`, and let the views see it; whether to go on."""
+        ...
+
+
 @dataclass(slots=True)
 class Screen:
-    """Draws a board, at most `fps` times a second, while a receiver feeds its views."""
+    """Draws a board, at most `fps` times a second, while something feeds its views."""
 
     board: Board
     fps: int
     _drawn_at: float = field(default=0.0, init=False)
     _drawn: tuple[int, ConsoleDimensions] = field(default=(-1, ConsoleDimensions(0, 0)), init=False)
 
-    def run(self, receiver: Receiver) -> None:
-        """Show the panes until the receiver ends or somebody presses `q`.
+    def run(self, feed: Feed) -> None:
+        """Show the panes until the feed ends or somebody presses `q`.
 
         Raises:
-            MqctlError: As `Receiver.step`.
+            MqctlError: As `feed.step`.
         """
         console = Console()
-        receiver.complain = self.warn
         self.board.status = replace(self.board.status, hint=self._hint)
         with Stage(console) as stage:
             going_on = True
             while going_on:
                 # Messages gather meanwhile: one wake-up for a frame, not one for each of them.
                 time.sleep(max(0.0, self._drawn_at + 1 / self.fps - time.monotonic()))
-                going_on = receiver.step(0.0 if self._moving() else KEYBOARD_S) and self._obey(stage.pressed())
-                self._draw(console, receiver.received)
+                going_on = feed.step(0.0 if self._moving() else KEYBOARD_S) and self._obey(stage.pressed())
+                self._draw(console, feed.received)
 
     def warn(self, text: str) -> None:
         """Put a complaint where it does not disturb the picture."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "console": "Type commands to one connection; messages appear as they come.",
     "hub": "Run the embedded broker.",
     "demo": "See a rectangle turn and a chart move, with nothing else installed.",
+    "bench": "Measure a broker under a load: rates, latencies, and whether every message came.",
     "probe": "Find out what a broker really does.",
     "profile": "List, show, add, choose and check profiles: named brokers with their settings.",
 }

@@ -80,19 +80,22 @@ class Report:
         return min(self.delivered_each_second, default=None)
 
 
-def put_together(load: Load, asked: Confirmation, works: Sequence[Work]) -> Report:
+def put_together(load: Load, asked: Confirmation, works: Sequence[Work], *, cut_short: bool = False) -> Report:
     """The report of a run.
 
     Args:
         load: What was to be done.
         asked: Whose word counts as confirmed.
         works: What the workers did; of those that are left.
+        cut_short: Whether it was ended before its time, so that it is as long as it took.
     """
     sent = sorted((each for work in works for each in work.sent), key=lambda each: each.publisher)
     heard = [each for work in works for each in work.heard]
     books = tuple(reconcile(sent, heard, shared=load.shared))
-    sending_s, hearing_s = _seconds(load, sent), _seconds(load, heard)
-    whole = int(hearing_s if load.duration_s is None else load.duration_s)
+    planned_s = None if cut_short else load.duration_s
+    least_s = planned_s or 0.0 if load.rate is not None else 0.0
+    sending_s, hearing_s = max(least_s, _last_s(sent)), max(least_s, _last_s(heard))
+    whole = int(max(sending_s, hearing_s) if planned_s is None else planned_s)
     stalls = [each.stall_ns for each in heard]
     known = [stall for stall in stalls if stall is not None]
     return Report(
@@ -134,10 +137,9 @@ def _latency(parts: Iterable[Buckets]) -> Latency:
     return latency_of(merged(parts))
 
 
-def _seconds(load: Load, parts: Sequence[Sent] | Sequence[Heard]) -> float:
-    """From when measuring began until its end or, where that was later, the last message."""
-    planned_s = load.duration_s if load.rate is not None and load.duration_s is not None else 0.0
-    return max([planned_s, *((each.last_after_ns or 0) / NS_PER_S for each in parts)])
+def _last_s(parts: Sequence[Sent] | Sequence[Heard]) -> float:
+    """When the last message went out or came, in seconds since measuring began."""
+    return max((each.last_after_ns or 0 for each in parts), default=0) / NS_PER_S
 
 
 def _rate(count: int, seconds: float) -> float | None:

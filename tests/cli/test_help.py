@@ -15,7 +15,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.program import ALIASES, COMMANDS, run
 from mqctl.errors import ExitCode
 
-WITH_EXAMPLES = ("publish", "tail", "watch", "hub")
+WITH_EXAMPLES = ("publish", "tail", "watch", "hub", "bench")
 
 
 def page(*args: str) -> str:

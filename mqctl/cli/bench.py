@@ -1,0 +1,138 @@
+"""`mqctl bench`: measure a broker under a load, and say what the measurement is worth."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mqctl import topics
+from mqctl.adapters.inbox import Inbox
+from mqctl.bench.messages import Job
+from mqctl.cli.bench_options import WORKERS_USUAL, HowOptions, LoadOptions, RunOptions
+from mqctl.cli.context import AppContext
+from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.help import Command, command_app
+from mqctl.cli.target import connected_as_set, settings_for
+from mqctl.errors import ExitCode, UsageError
+from mqctl.measurement.load import Load
+from mqctl.model import Connected, Topic
+from mqctl.profiles import Settings
+
+if TYPE_CHECKING:
+    from mqctl.bench.crew import Crew
+
+_QUEUES = (topics.STOMP_QUEUE_PREFIX, "/amq/queue/")
+"""What native names of queues begin with: their subscribers share the messages."""
+
+app = command_app()
+
+
+@app.command(cls=Command)
+@with_groups
+def bench(
+    ctx: typer.Context,
+    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="A fresh one if absent.")] = None,
+    *,
+    load: LoadOptions,
+    how: HowOptions,
+    run: RunOptions,
+    flags: Flags,
+) -> None:
+    """Measure a broker: rate, latency from when each message was due, and whether every message came.
+
+    Examples:
+        mqctl bench --rate 1000 --duration 30s --warmup 5s
+        mqctl bench --publishers 4 --subscribers 10 --rate 2000 --size 1024 --json
+        mqctl bench /queue/load --subscribers 3 --ack individual --count 10000
+        mqctl bench --remote 2 --publishers 4 --subscribers 4
+    """
+    context: AppContext = ctx.obj
+    control = _control(run.control)
+    if run.join is not None:
+        from mqctl.cli.bench_join import join
+
+        if topic is not None or run.remote is not None:
+            raise UsageError("--join takes no TOPIC and no --remote: whoever leads the run says what to do")
+        return join(context, settings_for(context, Flags({**flags, "url": run.join})), control, run.name)
+    if run.name is not None:
+        raise UsageError("--as names a worker, so it needs --join")
+    settings = settings_for(context, flags)
+    number = random.SystemRandom().getrandbits(63)
+    where = topics.parse(topic or f"mqctl.bench.{number:016x}", native=bool(how.native))
+    job = how.job(load.load(number, shared=_is_shared(where, how.shared)), where)
+    raise typer.Exit(
+        _local(context, settings, job, run) if run.remote is None else _remote(context, settings, job, run)
+    )
+
+
+def _local(context: AppContext, settings: Settings, job: Job, run: RunOptions) -> ExitCode:
+    """Lead processes of this machine."""
+    from mqctl.bench.crew import LocalCrew
+
+    # The first connection only asks who is there, so that a mistake is told once and at once.
+    with connected_as_set(context, settings, _ignore) as scout:
+        greeting = scout.greeting
+    target = settings.target()
+    with LocalCrew(target, _workers(run.workers, job.load, target.scheme)) as crew:
+        return _led(context, crew, job, run, greeting)
+
+
+def _remote(context: AppContext, settings: Settings, job: Job, run: RunOptions) -> ExitCode:
+    """Lead workers on other machines."""
+    from mqctl.bench.letters import Post
+    from mqctl.bench.remote import RemoteCrew
+
+    most = max(job.load.publishers, job.load.subscribers)
+    assert run.remote is not None
+    if run.remote > most:
+        raise UsageError(f"--remote {run.remote} is more than the publishers and more than the subscribers: {most}")
+    if run.workers is not None:
+        raise UsageError("--workers are of this machine, --remote of others: choose one")
+    inbox = Inbox()
+    with connected_as_set(context, settings, inbox.put_batch) as connection:
+        crew = RemoteCrew(Post(connection, inbox), _control(run.control), f"{job.load.run:016x}")
+        crew.gather(run.remote, run.wait, context.say)
+        return _led(context, crew, job, run, connection.greeting)
+
+
+def _led(context: AppContext, crew: Crew, job: Job, run: RunOptions, greeting: Connected) -> ExitCode:
+    from mqctl.cli.bench_live import lead
+    from mqctl.cli.bench_report import publish_report
+
+    title = f"{greeting.peer} {greeting.server or ''} {topics.text_of(job.topic)}"
+    outcome = lead(context, crew, job, drain_s=run.drain, timeout_s=run.timeout, title=title)
+    return publish_report(context, outcome, job, greeting, as_json=run.json)
+
+
+def _control(text: str) -> Topic:
+    topic = topics.parse(text)
+    if topic.native is not None or topics.is_wildcard(topic):
+        raise UsageError(f"--control is a topic of levels, not {text!r}")
+    return topic
+
+
+def _ignore(_events: object) -> None:
+    """Nobody listens."""
+
+
+def _is_shared(topic: Topic, group: str | None) -> bool:
+    return group is not None or (topic.native is not None and topic.native.startswith(_QUEUES))
+
+
+def _workers(asked: int | None, load: Load, scheme: str) -> int:
+    """How many processes.
+
+    Raises:
+        UsageError: More than can have something to do.
+    """
+    members = load.publishers + load.subscribers
+    if scheme == "mem":
+        if (asked or 1) > 1:
+            raise UsageError("mem:// is a broker inside one process, so it takes --workers 1")
+        return 1
+    if asked is not None and asked > members:
+        raise UsageError(f"--workers {asked} for {members} publishers and subscribers leaves some without work")
+    return asked or min(WORKERS_USUAL, members, os.cpu_count() or 1)
