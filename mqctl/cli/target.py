@@ -11,7 +11,7 @@ from mqctl.adapters.base import Connection, EventSink
 from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
-from mqctl.errors import ConnectError
+from mqctl.errors import ConnectError, RefusedError, UnsupportedError
 from mqctl.profiles import Settings, load_settings
 from mqctl.target import Target
 
@@ -58,13 +58,27 @@ def connected(target: Target, sink: EventSink) -> Iterator[Connection]:
 
     adapter = adapter_for(target.scheme)
     if not target.reconnect.within_s:
-        with adapter.connect(target, sink=sink) as connection:
+        with _advised(target), adapter.connect(target, sink=sink) as connection:
             yield connection
         return
     from mqctl.adapters import reconnecting
 
-    with reconnecting.connect(adapter, target, sink=sink) as lasting:
+    with _advised(target), reconnecting.connect(adapter, target, sink=sink) as lasting:
         yield lasting
+
+
+@contextmanager
+def _advised(target: Target) -> Iterator[None]:
+    """Where a broker at Amazon MQ says no to user or destination, name the usual next steps if nobody has."""
+    try:
+        yield
+    except UnsupportedError:
+        raise
+    except RefusedError as error:
+        from mqctl.profiles.amazonmq import Problem, hint_for
+
+        error.hint = error.hint or hint_for(target.endpoints[0], Problem.DENIED)
+        raise
 
 
 @contextmanager
