@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from mqctl.aws.errors import Meaning, explained
 from mqctl.aws.session import client
 from mqctl.errors import RefusedError, SecretError
@@ -24,6 +26,8 @@ def fetch(reference: str, what: str) -> Secret:
         ConnectError: AWS does not answer.
     """
     name = parse_name(reference)
+    # At DEBUG it logs whole answers, here the password, whoever has switched that on.
+    logging.getLogger("botocore.parsers").setLevel(logging.INFO)
     with explained(_own(name, what)):
         answer = client("secretsmanager", region=name.region).get_secret_value(SecretId=name.id)
     return text_of(answer, name, what)

@@ -45,6 +45,8 @@ class NumbersAreValues(Command):
 def _no_such_option(name: str, known: list[str]) -> UsageError:
     import difflib
 
+    # What follows a misspelt --password= is not repeated.
+    name = name.partition("=")[0]
     near = difflib.get_close_matches(name, known, n=1)
     return UsageError(f"no such option: {name}", hint=f"did you mean {near[0]}?" if near else "mqctl publish --help")
 

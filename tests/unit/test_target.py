@@ -90,7 +90,13 @@ def test_raw_password_never_shows(password, tail):
             "stomp://h,alice:secret",
             "stomp://alice:1secret",
         ),
-        *("stomp://alice:se\u2100secret", "stomp://[::1:secret", "stomp://alice:secret/"),
+        *(
+            "stomp://alice:/x@#secret",
+            "alice:x@secret",
+            "stomp://alice:se\u2100secret",
+            "stomp://[::1:secret",
+            "stomp://alice:secret/",
+        ),
     ],
 )
 def test_a_password_out_of_place_never_shows(text):
