@@ -54,20 +54,24 @@ def _is_loopback(host: str) -> bool:
 
 
 def _parsed(url: str, variable: str) -> Proxy:
-    split = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        split = urlsplit(url if "://" in url else f"http://{url}")
+        port = split.port
+    except ValueError:
+        # Its words quote the URL, which may hold a password.
+        raise _no_url(variable) from None
     if split.scheme != "http":
         raise ConfigError(
             f"{variable} names a proxy that is spoken to in {split.scheme}, and only http:// is supported",
             hint="list the broker in no_proxy if it can be reached without",
         )
-    try:
-        port = split.port
-    except ValueError:
-        port = 0
     if not split.hostname or port == 0:
-        # The URL may hold a password.
-        raise ConfigError(f"{variable} is no URL of a proxy", hint="it looks like http://proxy.example:3128")
+        raise _no_url(variable)
     return Proxy(Endpoint(split.hostname, port or USUAL_PORT), _credentials(split), variable)
+
+
+def _no_url(variable: str) -> ConfigError:
+    return ConfigError(f"{variable} is no URL of a proxy", hint="it looks like http://proxy.example:3128")
 
 
 def _credentials(split: SplitResult) -> Secret | None:
