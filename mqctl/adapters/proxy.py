@@ -10,14 +10,13 @@ from urllib import request
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mqctl.adapters.stream import Stream
-from mqctl.adapters.wire import Wire, answer
+from mqctl.adapters.wire import OK, Wire, answer
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.target import Endpoint, Secret, is_encrypted
 
 USUAL_PORT: Final = 80
 _AUTHENTICATE: Final = 407
 _UNREACHABLE: Final = frozenset({500, 502, 503, 504})
-_OK: Final = range(200, 300)
 
 
 class Proxy(NamedTuple):
@@ -104,11 +103,11 @@ def tunnel(stream: Stream, proxy: Proxy, endpoint: Endpoint, deadline: float) ->
         # What might follow is nobody's: in TLS and in HTTP the client speaks first.
         answered = answer(wire, "CONNECT")
     except ValueError as error:
-        raise ProtocolError(f"{proxy} does not speak HTTP ({error})") from error
+        raise ProtocolError(f"{proxy} does not speak HTTP: {error}") from error
     except OSError as error:
         late = time.monotonic() >= deadline
         raise ConnectError(f"{proxy} {'did not answer in time' if late else 'hung up without an answer'}") from error
-    if answered.status not in _OK:
+    if answered.status not in OK:
         raise _refusal(proxy, endpoint, answered.status, str(answered))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
+import time
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
@@ -16,7 +17,7 @@ import websocket
 from mqctl.adapters import tls
 from mqctl.adapters.dialing import encrypted_scheme
 from mqctl.adapters.stream import RulesError, Stream
-from mqctl.adapters.wire import Answer, Wire, answer
+from mqctl.adapters.wire import OK, Answer, Wire, answer
 from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
 from mqctl.protocols.websocket import CloseCode, Opcode
 from mqctl.protocols.websocket_client import Control, Reader, close, farewell, frame, message
@@ -28,7 +29,6 @@ USUAL_PATH: Final = "/ws"
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
 _STOMP_ANSWERS: Final = (b"ERROR", b"CONNECTED", b"RECEIPT")
-_SHOWN_BYTES: Final = 24
 
 _SWITCHING: Final = 101
 _REDIRECTS: Final = range(300, 400)
@@ -118,8 +118,8 @@ def _explained(wire: Wire, endpoint: Endpoint, scheme: str, path: str, error: Ex
     wire.rewind()
     try:
         answered = answer(wire, "GET")
-    except (ValueError, OSError):
-        return _no_http(endpoint, scheme, wire.received)
+    except (ValueError, OSError) as no_http:
+        return _no_http(endpoint, scheme, wire.received, no_http)
     return _refused(endpoint, path, answered, error)
 
 
@@ -136,12 +136,11 @@ def _no_answer(endpoint: Endpoint, scheme: str, error: Exception) -> ConnectErro
             return ConnectError(f"{endpoint} accepted the connection and hung up without an answer", hint=hint)
 
 
-def _no_http(endpoint: Endpoint, scheme: str, received: bytes) -> ProtocolError:
+def _no_http(endpoint: Endpoint, scheme: str, received: bytes, error: Exception) -> ProtocolError:
     if received.startswith(_STOMP_ANSWERS):
         without = "stomp+ssl" if is_encrypted(scheme) else "stomp"
         return ProtocolError(f"{endpoint} speaks STOMP without WebSocket", hint=f"use the scheme {without}")
-    shown = received[:_SHOWN_BYTES].decode("ascii", "backslashreplace")
-    return ProtocolError(f"{endpoint} does not speak HTTP, which WebSocket begins with: it says {shown!r}")
+    return ProtocolError(f"{endpoint} does not speak HTTP, which WebSocket begins with: {error}")
 
 
 def _refused(endpoint: Endpoint, path: str, answered: Answer, error: Exception) -> MqctlError:
@@ -157,7 +156,7 @@ def _refused(endpoint: Endpoint, path: str, answered: Answer, error: Exception) 
     sentence = f"{endpoint} refused WebSocket at {path}: {answered}"
     if status in _FAILED_BEHIND:
         return ConnectError(sentence, hint=hint)
-    if status < _SWITCHING or status in range(200, 300):
+    if status in OK:
         return ProtocolError(sentence, hint=_NO_WEB_SOCKET_HINT)
     return RefusedError(sentence, hint=hint)
 
@@ -175,6 +174,7 @@ class _WebSocketStream:
         self._early = early
         self._text = text
         self._reader = Reader()
+        self._read_until: float | None = None
         self._fault = ""
         self._ended = False
         self._said_goodbye = False
@@ -182,6 +182,7 @@ class _WebSocketStream:
         self._owed: deque[bytes] = deque(maxlen=1)
 
     def read_timeout(self, seconds: float | None) -> None:
+        self._read_until = None if seconds is None else time.monotonic() + seconds
         self._below.read_timeout(seconds)
 
     def read(self) -> bytes:
@@ -198,6 +199,9 @@ class _WebSocketStream:
                 self._obey(control)
             if received.payload:
                 return received.payload
+            if self._read_until is not None:
+                # Frames without data are no answer to whom waits for one.
+                self._below.read_timeout(self._read_until - time.monotonic())
         return b""
 
     def _obey(self, control: Control) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import time
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from mqctl.adapters.stream import Stream
 
 if TYPE_CHECKING:
+    from http.client import HTTPResponse
+
     from _typeshed import WriteableBuffer
 
 _RECEIVED_MAX: Final = 64 * 1024
@@ -18,7 +21,13 @@ _RECEIVED_MAX: Final = 64 * 1024
 
 _BODY_BYTES: Final = 4096
 _SHOWN_CHARACTERS: Final = 200
+_SHOWN_BYTES: Final = 24
 _BODY_WAIT_S: Final = 1.0
+
+OK: Final = range(200, 300)
+
+_HTTP: Final = b"HTTP/"
+"""How every answer begins (RFC 9112, 4)."""
 
 _TAG: Final = re.compile(r"<[^>]*>")
 
@@ -41,6 +50,9 @@ class Wire(io.RawIOBase):
         if self._at == len(self.received) and len(self.received) < _RECEIVED_MAX:
             self._stream.read_timeout(max(0.0, self._deadline - time.monotonic()))
             self.received += self._stream.read()
+        if not _HTTP.startswith(self.received[: len(_HTTP)]):
+            # To wait for the end of its first line would be in vain.
+            return b""
         part = self.received[self._at : self._at + size]
         self._at += len(part)
         return part
@@ -57,8 +69,9 @@ class Wire(io.RawIOBase):
         return True
 
     def send(self, data: bytes) -> int:
-        """Send all of it."""
-        self._stream.write(data, self._deadline)
+        """Send all of it. Who hangs up early may have said why, which `recv` tells."""
+        with contextlib.suppress(ConnectionError):
+            self._stream.write(data, self._deadline)
         return len(data)
 
     def gettimeout(self) -> float | None:
@@ -69,10 +82,16 @@ class Wire(io.RawIOBase):
         """For `http.client`."""
         return io.BufferedReader(self)
 
+    def close(self) -> None:
+        """Nothing: both libraries close what failed, and the stream is not theirs."""
+
     def rewind(self) -> None:
-        """Begin again with what came first; what is missing is waited for shortly."""
+        """Begin again with what came first."""
         self._at = 0
-        self._deadline = min(self._deadline, time.monotonic() + _BODY_WAIT_S)
+
+    def hurry(self, seconds: float) -> None:
+        """Wait no longer than that for what is missing."""
+        self._deadline = min(self._deadline, time.monotonic() + seconds)
 
     @property
     def rest(self) -> bytes:
@@ -97,7 +116,7 @@ def answer(wire: Wire, method: str) -> Answer:
     """Read a response and the beginning of its body.
 
     Raises:
-        ValueError: It is no HTTP.
+        ValueError: It is no HTTP; says what it is.
         OSError: The connection broke, or the deadline passed.
     """
     from http import client  # noqa: PLC0415 - only a proxy or a failure needs it
@@ -105,20 +124,24 @@ def answer(wire: Wire, method: str) -> Answer:
     response = client.HTTPResponse(wire, method=method)  # type: ignore[arg-type]  # it calls makefile alone
     try:
         response.begin()
-    except client.RemoteDisconnected:
-        raise
     except client.HTTPException as error:
-        raise ValueError(str(error)) from error
+        if not wire.received:
+            raise
+        raise ValueError(f"it says {wire.received[:_SHOWN_BYTES].decode('ascii', 'backslashreplace')!r}") from error
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, _printable(response.reason), headers, _words(_body(wire, response, method)))
+
+
+def _body(wire: Wire, response: HTTPResponse, method: str) -> bytes:
+    if method == "CONNECT" and response.status in OK:
+        return b""  # what follows is the tunnel's (RFC 9110, 9.3.6)
+    from http.client import HTTPException  # noqa: PLC0415
+
+    wire.hurry(_BODY_WAIT_S)
     try:
-        body = response.read1(_BODY_BYTES)
-    except (OSError, client.HTTPException):
-        body = b""
-    return Answer(
-        response.status,
-        _printable(response.reason),
-        {name.lower(): value for name, value in response.headers.items()},
-        _words(body),
-    )
+        return response.read1(_BODY_BYTES)
+    except (OSError, HTTPException):
+        return b""
 
 
 def _words(body: bytes) -> str:
