@@ -172,8 +172,7 @@ def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> MqctlError:
         hint = f"a port that speaks TLS may answer like that: use the scheme {encrypted_scheme(scheme)}"
     match error:
         case ssl.SSLError():
-            # In TLS 1.3 a client certificate is judged when the client's handshake is over (RFC 8446, 4.4.2.4).
-            return tls.handshake_error(endpoint, error)
+            return tls.ended(str(endpoint), error)
         case RulesError():
             return ProtocolError(f"{endpoint}: {error}")
         case TimeoutError():

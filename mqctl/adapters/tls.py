@@ -6,11 +6,11 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 
-from mqctl.adapters.tls_failure import closing_words, handshake_error
+from mqctl.adapters.tls_failure import closing_words, ended, handshake_error
 from mqctl.errors import ConfigError
 from mqctl.target import Secret, TlsOptions
 
-__all__ = ["closing_words", "context", "handshake_error"]
+__all__ = ["closing_words", "context", "ended", "handshake_error"]
 
 _NOT_ITS_KEY = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
 """What OpenSSL says of a key that is another certificate's; the last, of a key of another kind."""

@@ -131,7 +131,7 @@ def handshake_error(peer: Endpoint, error: Exception, dial: Dial | None = None) 
 
     Args:
         peer: Who was to be reached.
-        error: How the handshake failed; in TLS 1.3 a refused client certificate is told only by the first read.
+        error: How the handshake failed.
         dial: Where given, a certificate that was not trusted is looked at once more, to quote it.
     """
     match error:
@@ -145,10 +145,19 @@ def handshake_error(peer: Endpoint, error: Exception, dial: Dial | None = None) 
                 hint=f"it may want a client certificate (--cert, --key); {PLAIN_HINT}",
             )
         case ssl.SSLError():
-            words, hint = _meaning(error)
-            return TlsError(f"{peer} ended the TLS handshake: {words}", hint=hint)
+            return ended(str(peer), error)
         case _:
             return TlsError(f"TLS with {peer} failed: {error}")
+
+
+def ended(peer: str, error: ssl.SSLError) -> TlsError:
+    """What it means when a peer ends TLS in the handshake or right after.
+
+    In TLS 1.3 a client certificate is judged when the client's handshake is over (RFC 8446, 4.4.2.4), so that the first
+    read tells of it.
+    """
+    words, hint = _meaning(error)
+    return TlsError(f"{peer} ended the TLS handshake: {words}", hint=hint)
 
 
 def closing_words(error: ssl.SSLError) -> str:

@@ -33,21 +33,21 @@ GOOD = AUTHORITY.issue(HOST)
 
 
 @pytest.fixture(scope="module")
-def plain() -> Iterator[Callable[[str], str]]:
-    """Gives the URL of a server that speaks a scheme without its TLS; each is started at its first use."""
+def plain() -> Iterator[Callable[[str], Url]]:
+    """Gives the address of a server that speaks a scheme without its TLS; each is started at its first use."""
     with ExitStack() as stack:
         served: dict[str, str] = {}
 
-        def url(scheme: str) -> str:
+        def url(scheme: str) -> Url:
             if scheme not in served and scheme.startswith("stomp"):
                 nowhere = (Endpoint(HOST, 0),)
                 hub = stack.enter_context(HubThread(HubConfig(stomp=nowhere, http=nowhere)))
                 served.update((url.partition("://")[0], url) for url in hub.urls)
             elif scheme not in served:
                 broker = stack.enter_context(launch("iotcore"))
-                # It looks at the name and the password of whoever gives them.
-                served.update((name, broker.url(name)) for name in broker.schemes)
-            return served[scheme]
+                login = f"://{broker.user}:{broker.password}@"
+                served.update((name, broker.url(name).replace("://", login)) for name in broker.schemes)
+            return parse_url(served[scheme])
 
         yield url
 
@@ -88,7 +88,10 @@ class World:
 
 @pytest.fixture
 def world(tmp_path, home, scheme, plain) -> Iterator[World]:
-    world = World(folder=tmp_path, env=home, scheme=scheme, behind=parse_url(plain(plain_scheme(scheme))))
+    behind = plain(plain_scheme(scheme))
+    if behind.user and behind.password:
+        home |= {"MQCTL_USER": behind.user, "MQCTL_PASSWORD": behind.password.reveal()}
+    world = World(folder=tmp_path, env=home, scheme=scheme, behind=behind)
     with world.stack:
         yield world
 
