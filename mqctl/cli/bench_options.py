@@ -69,9 +69,9 @@ class LoadOptions:
             "--rate", metavar="N", help="Messages per second of all together; if absent, as fast as confirmations come."
         ),
     ] = None
-    size: Annotated[int, typer.Option("--size", min=SIZE_MIN, max=SIZE_MAX, metavar="BYTES", help="Of a message.")] = (
-        128
-    )
+    size: Annotated[
+        int, typer.Option("--size", parser=_size, metavar="SIZE", help="Of a message, such as 512 or 64KiB.")
+    ] = 128
     duration: Annotated[
         float | None, duration_option("--duration", f"How long to measure; {DURATION_S:g}s if absent.")
     ] = None

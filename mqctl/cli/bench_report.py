@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,14 +33,42 @@ def publish_report(context: AppContext, outcome: Outcome, job: Job, greeting: Co
         import msgspec
 
         context.emit(msgspec.json.encode(document(outcome, job, greeting)).decode())
+    elif context.can_draw:
+        _draw(context, rows(outcome, job, greeting), grid(report))
     else:
-        for title, text in rows(outcome, job, greeting):
-            context.emit(f"{title:<12} {text}".rstrip())
+        _print(context, rows(outcome, job, greeting), grid(report))
     for reason in report.reasons:
         context.report(reason)
     for finding in judgement.findings:
         context.report(f"{judgement.verdict}: {finding.text}")
     return judgement.code
+
+
+def _print(context: AppContext, texts: Sequence[tuple[str, str]], table: Sequence[Sequence[str]]) -> None:
+    for title, text in texts:
+        context.emit(f"{title:<{_TITLE_WIDTH}}{text}")
+    for name, *cells in table:
+        context.emit(f"{name:<{_NAME_WIDTH}}" + "".join(f"{cell:>{_CELL_WIDTH}}" for cell in cells))
+
+
+def _draw(context: AppContext, texts: Sequence[tuple[str, str]], table: Sequence[Sequence[str]]) -> None:
+    """The same on a terminal."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    facts = Table.grid(padding=(0, 2))
+    for title, text in texts:
+        facts.add_row(Text(title, style="bold"), Text(text))
+    times = Table(box=box.SIMPLE_HEAD if context.has_unicode else box.ASCII)
+    for column in table[0]:
+        times.add_column(column, justify="right" if column in _QUANTILES else "left")
+    for row in table[1:]:
+        times.add_row(*row)
+    console = Console()
+    console.print(facts)
+    console.print(times)
 
 
 def rows(outcome: Outcome, job: Job, greeting: Connected) -> list[tuple[str, str]]:
@@ -54,11 +82,10 @@ def rows(outcome: Outcome, job: Job, greeting: Connected) -> list[tuple[str, str
         ("load", _load(report.load)),
         ("published", _counts(books, "attempted", "confirmed", "rejected", "unknown", handed_over=handed_over)),
         ("delivered", _counts(books, "expected", "delivered", "lost", "recovered")),
-        ("", _counts(books, "duplicated", "unexpected", "out_of_order")),
+        ("besides", _counts(books, "duplicated", "unexpected", "out_of_order")),
         ("throughput", _throughput(report)),
-        ("latency", "from when due, in ms" if report.load.rate is not None else _CLOSED),
-        *[("", text) for text in _grid(report)],
         ("generator", _generator(report)),
+        ("latency", _clocks(report)),
     ]
 
 
@@ -68,14 +95,20 @@ def _counts(books: Books, *names: str, handed_over: bool = False) -> str:
     return ", ".join(f"{words.get(name, name)} {getattr(books, name):,}" for name in names)
 
 
-_CLOSED = "in ms; closed loop: what waits for a confirmation is not sent meanwhile, which hides delays"
+def _clocks(report: Report) -> str:
+    """What the latencies below are worth."""
+    if report.load.rate is None:
+        return "closed loop: what waits for a confirmation is not sent meanwhile, so that delays are hidden"
+    if report.unclocked:
+        return f"without {report.unclocked:,} deliveries from other machines, whose clocks cannot be compared"
+    return "from when a message was due, whenever it was sent"
 
 
 def _load(load: Load) -> str:
-    rate = f"{load.rate:,g} messages/s (open loop)" if load.rate is not None else "as fast as confirmed (closed loop)"
+    rate = f"{load.rate:,g} messages/s (open loop)" if load.rate is not None else "as fast as it goes (closed loop)"
     amount = f"{load.count:,} messages" if load.count is not None else format_duration(load.duration_s or 0)
     warmup = f" after {format_duration(load.warmup_s)} of warm-up" if load.warmup_s else ""
-    share = " that share" if load.shared else ""
+    share = " that share the messages" if load.shared and load.subscribers > 1 else ""
     return (
         f"{_several(load.publishers, 'publisher')}, {_several(load.subscribers, 'subscriber')}{share}, {rate}, "
         f"{format_size(load.size)}, {amount}{warmup}"
@@ -99,32 +132,37 @@ def _number(number: float | None) -> str:
     return "-" if number is None else f"{number:,.0f}"
 
 
-_HEADINGS = ("p50", "p90", "p95", "p99", "p99.9", "p99.99", "max")
-_CELL = 10
+_QUANTILES = ("p50", "p90", "p95", "p99", "p99.9", "p99.99", "max")
+_TITLE_WIDTH, _NAME_WIDTH, _CELL_WIDTH = 12, 19, 10
 
 
-def _grid(report: Report) -> list[str]:
-    table = {
+def grid(report: Report) -> list[list[str]]:
+    """The latencies as a table, its head first."""
+    latencies = {
         "due to received": report.corrected,
         "sent to received": report.uncorrected,
         "sent to confirmed": report.confirming,
     }
-    head = f"{'':<18}" + "".join(f"{heading:>{_CELL}}" for heading in _HEADINGS)
-    return [head, *(f"{name:<18}" + "".join(_cells(latency)) for name, latency in table.items())]
+    return [["in ms", *_QUANTILES], *([name, *_cells(latency)] for name, latency in latencies.items())]
 
 
 def _cells(latency: Latency) -> list[str]:
-    numbers = [*latency.quantiles.values(), latency.longest_ns]
-    return [f"{'-' if ns is None else format(ns / NS_PER_MS, ',.3f'):>{_CELL}}" for ns in numbers]
+    return [
+        "-" if ns is None else format(ns / NS_PER_MS, ",.3f")
+        for ns in (*latency.quantiles.values(), latency.longest_ns)
+    ]
 
 
 def _generator(report: Report) -> str:
     sends, late, _, longest_ns = report.lateness
     shares = {name: share for name, share in report.cpu_shares.items() if share is not None}
-    late_share = late / sends if sends else 0.0
-    used = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-    cpu = f", workers used {sum(shares.values()):.0%} of a core ({used})" if shares else ""
-    return f"{late_share:.2%} more than 1 ms late, at most {longest_ns / NS_PER_MS:,.2f} ms{cpu}"
+    words = []
+    if report.load.rate is not None and sends:
+        words.append(f"{late / sends:.2%} more than 1 ms late, at most {longest_ns / NS_PER_MS:,.2f} ms")
+    if shares:
+        used = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        words.append(f"workers used {sum(shares.values()):.0%} of a core ({used})")
+    return ", ".join(words) or "nothing is known"
 
 
 def document(outcome: Outcome, job: Job, greeting: Connected) -> dict[str, Any]:
