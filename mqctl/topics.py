@@ -21,6 +21,12 @@ STOMP_QUEUE_PREFIX = "/queue/"
 STOMP_SUBTREES = (">", "#")
 """What brokers write for a subtree; the hub takes either."""
 
+MQTT_ONE_LEVEL = "+"
+MQTT_SUBTREE = "#"
+MQTT_SHARED_PREFIX = "$share/"
+MQTT_BYTES_MAX = 65_535
+"""Of a topic's name (MQTT 3.1.1, 4.7.3)."""
+
 _FOREIGN_WILDCARDS = frozenset({">", "#", "+"})
 _STOMP_SUBTREE = {Dialect.CLASSIC: ">", Dialect.ARTEMIS: "#", Dialect.RABBITMQ: "#", Dialect.HUB: ">"}
 
@@ -119,6 +125,62 @@ def from_stomp(destination: str, dialect: Dialect) -> str:
     except TopicError:
         there_and_back = False
     return name if there_and_back and destination.startswith(STOMP_TOPIC_PREFIX) else destination
+
+
+_DOTS_ARE_SLASHES = {
+    Dialect.CLASSIC: "ActiveMQ swaps '.' and '/' between MQTT and its other protocols",
+    Dialect.ARTEMIS: "ActiveMQ Artemis reads '.' and '/' as the same",
+    Dialect.RABBITMQ: "RabbitMQ reads '.' and '/' as the same",
+}
+
+
+def to_mqtt(topic: Topic, dialect: Dialect | None, *, subscribing: bool = False) -> str:
+    """The topic name or, when subscribing, the topic filter of MQTT (MQTT 3.1.1, 4.7).
+
+    Raises:
+        TopicError: A wildcard where something is published, or a name that MQTT or the broker cannot express.
+    """
+    name = text_of(topic)
+    if topic.native is None:
+        written = "/".join(_mqtt_level(level, name, dialect) for level in topic.levels)
+    else:
+        written = topic.native
+    if not subscribing and (MQTT_ONE_LEVEL in written or MQTT_SUBTREE in written):
+        raise TopicError(f"cannot publish to a wildcard: {name!r}")
+    if "\0" in written or len(written.encode(errors="surrogatepass")) > MQTT_BYTES_MAX:
+        raise TopicError(f"MQTT's names have no NUL and at most {MQTT_BYTES_MAX} bytes: {name[:40]!r}…")
+    return written
+
+
+def _mqtt_level(level: str, name: str, dialect: Dialect | None) -> str:
+    if level == ONE_LEVEL:
+        return MQTT_ONE_LEVEL
+    if level == SUBTREE:
+        return MQTT_SUBTREE
+    for sign in ("/", MQTT_ONE_LEVEL, MQTT_SUBTREE):
+        if sign in level:
+            raise TopicError(f"MQTT gives {sign!r} a meaning, so the level {level!r} of {name!r} cannot be expressed")
+    if "." in level and dialect in _DOTS_ARE_SLASHES:
+        raise TopicError(
+            f"{_DOTS_ARE_SLASHES[dialect]}, so the level {level!r} of {name!r} cannot be expressed",
+            hint="--native passes the broker's own name through",
+        )
+    return level
+
+
+def from_mqtt(name: str, dialect: Dialect | None) -> str:
+    """The name of a received message: with dots, else with slashes where that leads back, else as it came.
+
+    A name of one level with a dot in it comes as it is, though `parse` would read two levels; `--native` leads back.
+    """
+    for form in (name.replace("/", "."), name):
+        try:
+            topic = parse(form)
+            if topic.native is None and to_mqtt(topic, dialect) == name:
+                return form
+        except TopicError:
+            continue
+    return name
 
 
 def parse_stomp_pattern(name: str) -> tuple[str, ...]:

@@ -62,9 +62,9 @@ class Receipts:
         self.lost: Unknown | None = None
         """What new requests end as, once the connection is gone."""
 
-    def open(self) -> Pending:
-        """A new request, with a receipt id that this connection has not used."""
-        pending = Pending(str(next(self._numbers)), self._settled)
+    def open(self, receipt: str | None = None) -> Pending:
+        """A new request, with a receipt id that this connection has not used, or one that the protocol gives."""
+        pending = Pending(receipt or str(next(self._numbers)), self._settled)
         self._open[pending.receipt] = pending
         # After the entry: `lose` either sees it, or has said that the connection is lost.
         if self.lost is not None:
@@ -101,6 +101,12 @@ class Receipts:
         """If exactly one request is open, it is the one that was refused."""
         if len(self._open) == 1:
             self.settle({next(iter(self._open)): Rejected(reason)})
+
+    def wait_for_room(self, limit: int) -> None:
+        """Wait until fewer than `limit` requests are open, or the connection is lost."""
+        if len(self._open) >= limit:
+            with self._settled:
+                self._settled.wait_for(lambda: len(self._open) < limit or self.lost is not None)
 
     def wait_until_empty(self, timeout_s: float) -> bool:
         """Wait until every request is answered; whether it came to that."""

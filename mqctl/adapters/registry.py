@@ -21,6 +21,10 @@ BUILT_IN = {
     "stomp+ssl": "mqctl.adapters.stomp:StompAdapter",
     "stomp+ws": "mqctl.adapters.stomp:StompAdapter",
     "stomp+wss": "mqctl.adapters.stomp:StompAdapter",
+    "mqtt": "mqctl.adapters.mqtt:MqttAdapter",
+    "mqtt+ssl": "mqctl.adapters.mqtt:MqttAdapter",
+    "mqtt+ws": "mqctl.adapters.mqtt:MqttAdapter",
+    "mqtt+wss": "mqctl.adapters.mqtt:MqttAdapter",
     "mem": "mqctl.adapters.memory:MemoryAdapter",
 }
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from mqctl.adapters.base import SubscribeSpec
-from mqctl.errors import TopicError, UnsupportedError
+from mqctl.errors import TopicError, UnsupportedError, UsageError
 from mqctl.model import Confirmation, Confirmed, Outgoing, Rejected, Topic, Unknown, UnknownCause
 from mqctl.testing.subject import Subject
 
@@ -19,6 +19,9 @@ _TEXTS = {
     "5 MiB": bytes(range(128)) * (5 * 8192),
 }
 _BINARIES = {"not UTF-8": bytes(range(256)), "5 MiB not UTF-8": bytes(range(256)) * (5 * 4096)}
+_REFUSABLE = frozenset({"one\ntwo"})
+"""Headers that a protocol may not have; then they are refused before they are sent."""
+
 _HEADERS = {
     "plain": "value",
     "empty": "",
@@ -62,7 +65,11 @@ class PublishLaws:
         connection, recorder = subject.connect()
         topic = subject.topic()
         connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
-        subject.publish(connection, topic, b"", headers={"mine": value})
+        try:
+            subject.publish(connection, topic, b"", headers={"mine": value})
+        except UsageError as refused:
+            assert value in _REFUSABLE
+            pytest.skip(str(refused))
         assert recorder.deliveries(1)[0].headers["mine"] == value
 
     def test_a_thousand_messages_keep_their_order(self, subject: Subject) -> None:

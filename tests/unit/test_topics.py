@@ -143,3 +143,75 @@ def test_the_hub_takes_every_brokers_word_for_a_subtree(subtree):
 def test_the_hub_refuses_a_subtree_in_the_middle():
     with pytest.raises(TopicError):
         topics.parse_stomp_pattern("a.>.b")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("rect", "rect"),
+        ("finance.stock.market", "finance/stock/market"),
+        ("a/b", "a/b"),
+        ("a/b.c", "a/b.c"),
+        ("$SYS.broker.uptime", "$SYS/broker/uptime"),
+        ("/a/b", "/a/b"),
+    ],
+)
+def test_a_topic_has_slashes_in_mqtt_and_comes_back(text, name):
+    assert topics.to_mqtt(topics.parse(text), None) == name
+    assert topics.to_mqtt(topics.parse(topics.from_mqtt(name, None)), None) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"), [("a.*.b", "a/+/b"), ("a.**", "a/#"), ("**", "#"), ("*", "+"), ("/a/+/#", "/a/+/#")]
+)
+def test_wildcards_have_mqtts_signs(text, pattern):
+    topic = topics.parse(text)
+    assert topics.to_mqtt(topic, None, subscribing=True) == pattern
+    with pytest.raises(TopicError, match="wildcard"):
+        topics.to_mqtt(topic, None)
+
+
+@pytest.mark.parametrize("dialect", [Dialect.CLASSIC, Dialect.ARTEMIS, Dialect.RABBITMQ])
+def test_a_dot_inside_a_level_is_refused_where_the_broker_takes_it_for_a_slash(dialect):
+    with pytest.raises(TopicError, match=r"'\.' and '/'"):
+        topics.to_mqtt(topics.parse("a/b.c"), dialect)
+    assert topics.to_mqtt(topics.parse("a.b", native=True), dialect) == "a.b"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        Topic(levels=("a/b",)),
+        Topic(levels=("a+",)),
+        Topic(levels=("a", "#b")),
+        Topic(native="a\0"),
+        Topic(native="ü" * 32_768),
+    ],
+)
+def test_what_mqtt_cannot_express_is_refused(topic):
+    with pytest.raises(TopicError):
+        topics.to_mqtt(topic, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "text"),
+    [
+        ("a/b", None, "a.b"),
+        ("a.b/c", None, "a.b/c"),
+        ("a.b/c", Dialect.CLASSIC, "a.b/c"),
+        ("a.b", None, "a.b"),
+        ("a//b", None, "a//b"),
+        ("/a", None, "/a"),
+        ("a/>", None, "a/>"),
+        ("a/한국", Dialect.RABBITMQ, "a.한국"),
+    ],
+)
+def test_a_received_name_is_dotted_where_that_leads_back_and_else_as_it_came(name, dialect, text):
+    assert topics.from_mqtt(name, dialect) == text
+
+
+@given(LEVELS)
+def test_every_topic_comes_back_from_mqtt(levels):
+    topic = Topic(levels=levels)
+    name = topics.to_mqtt(topic, None)
+    assert topics.parse(topics.from_mqtt(name, None)) == topic

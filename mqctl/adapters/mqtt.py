@@ -1,0 +1,220 @@
+"""The MQTT transport, over TCP, TLS and WebSocket, to ActiveMQ, Amazon MQ, RabbitMQ, Mosquitto and others."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import secrets
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar, Final, NamedTuple
+
+from mqctl import topics
+from mqctl.adapters import tls
+from mqctl.adapters.base import AdapterInfo, Connection, EventSink
+from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
+from mqctl.adapters.features import Refusals
+from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.mqtt_acks import Ledger
+from mqctl.adapters.mqtt_client import Client, Connack
+from mqctl.adapters.mqtt_connection import MqttConnection, Terms
+from mqctl.adapters.mqtt_messages import Messages
+from mqctl.adapters.mqtt_transport import Transport
+from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, TlsError, UsageError
+from mqctl.model import AckMode, Confirmation, Connected, Dialect
+from mqctl.protocols.mqtt.dialects import offer_of
+from mqctl.protocols.mqtt.reasons import refusal
+from mqctl.target import Endpoint, Target, is_encrypted
+
+MQTT_5: Final = "5"
+SUBPROTOCOLS: Final = ("mqtt",)
+"""What WebSocket offers (MQTT 3.1.1, 6)."""
+
+KEEP_ALIVE_MAX_S: Final = 65_535
+
+_SINCE_5: Final = frozenset({"headers", "content-type", "reply-to", "expires"})
+_CONNACK: Final = 0x20
+_TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
+_FIRST_BYTES: Final = 64
+
+
+class MqttAdapter:
+    """See `mqctl.adapters.base.Adapter`. `info` is of MQTT 5; earlier versions have less, and so have some brokers."""
+
+    info: ClassVar[AdapterInfo] = AdapterInfo(
+        name="MQTT 5",
+        schemes=frozenset({"mqtt", "mqtt+ssl", "mqtt+ws", "mqtt+wss"}),
+        ack_modes=frozenset(AckMode),
+        confirmation=Confirmation.BROKER,
+        features=frozenset({"persistent", "qos", "retain", "wildcards", "shared", "session"}) | _SINCE_5,
+    )
+
+    def connect(self, target: Target, *, sink: EventSink) -> Connection:
+        """See `Adapter.connect`.
+
+        Raises:
+            ConfigError: The dialect is of somebody who does not speak MQTT.
+            UsageError: A session without a name, or something that this version of MQTT does not have.
+        """
+        if target.dialect is Dialect.HUB:
+            raise ConfigError("the hub speaks STOMP, not MQTT", hint="use its stomp:// address, or another --dialect")
+        who = _identify(target)
+        dialer = Dialer(target, subprotocols=SUBPROTOCOLS)
+
+        def attempt(endpoint: Endpoint, deadline: float) -> Connection:
+            transport = Transport(dialer.dial(endpoint, deadline), str(endpoint))
+            return _connect(transport, target, who, deadline, sink)
+
+        return try_each(target, attempt)
+
+
+_REFUSALS: Final = {
+    version: Refusals(replace(MqttAdapter.info, name=f"MQTT {version}", features=MqttAdapter.info.features - lacking))
+    for version, lacking in (("3.1", _SINCE_5), ("3.1.1", _SINCE_5), (MQTT_5, frozenset()))
+}
+
+
+class _Identity(NamedTuple):
+    """Under which id we connect, and whether the broker forgets us when we leave."""
+
+    client_id: str
+    clean: bool
+
+
+def _identify(target: Target) -> _Identity:
+    options = target.mqtt
+    if options.session_expiry_s is not None and options.version != MQTT_5:
+        raise UsageError(
+            f"MQTT {options.version} has no --session-expiry: there the broker decides", hint="use --mqtt-version 5"
+        )
+    if target.client_id is None and (options.clean is False or options.session_expiry_s):
+        raise UsageError("a session is kept under a name", hint="choose one with --client-id")
+    clean = target.client_id is None if options.clean is None else options.clean
+    # Not left to the broker: some take no empty id, and the log of those that do is hard to read.
+    return _Identity(target.client_id or f"mqctl-{secrets.token_hex(8)}", clean)
+
+
+def _connect(transport: Transport, target: Target, who: _Identity, deadline: float, sink: EventSink) -> MqttConnection:
+    messages = Messages(target.dialect, Ledger(), properties=target.mqtt.version == MQTT_5)
+    # Until CONNACK says otherwise, which messages may follow at once.
+    messages.hold = not who.clean
+    try:
+        client = Client(target.mqtt, who.client_id, clean=who.clean, take_publish=messages.take)
+        answer = _login(transport, client, target, deadline)
+        messages.hold = answer.session_present
+        greeting = _greeting(answer, target, who, transport.peer)
+        return MqttConnection(transport, client, messages, greeting=greeting, sink=sink, terms=_terms(answer, target))
+    except BaseException:
+        transport.kill("refused")
+        transport.join(0.0)
+        raise
+
+
+def _login(transport: Transport, client: Client, target: Target, deadline: float) -> Connack:
+    """CONNECT, and the CONNACK that accepts it."""
+    first = b""
+    try:
+        # Who hangs up early may have said why.
+        with contextlib.suppress(ConnectionError):
+            transport.write(_connect_packet(client, target), deadline)
+        while client.connack is None:
+            data = transport.read(deadline)
+            if not data:
+                raise EOFError
+            first = (first + data[:_FIRST_BYTES])[:_FIRST_BYTES]
+            if first[0] != _CONNACK:
+                raise _no_mqtt(transport.peer, first, target.scheme)
+            client.feed(data)
+    except (OSError, EOFError) as error:
+        raise _no_answer(transport.peer, error, target) from error
+    if client.connack.code:
+        raise refusal(
+            transport.peer,
+            client.connack.code,
+            client.connack.words,
+            version=target.mqtt.version,
+            user=target.user,
+            elsewhere=client.connack.properties.get("ServerReference"),
+        )
+    return client.connack
+
+
+def _connect_packet(client: Client, target: Target) -> bytes:
+    options = target.mqtt
+    if target.user is not None:
+        # RabbitMQ takes the virtual host from there.
+        user = f"{target.vhost}:{target.user}" if target.vhost and target.dialect is Dialect.RABBITMQ else target.user
+        client.username_pw_set(user, target.password.reveal() if target.password else None)
+    if options.will_topic is not None:
+        topic = topics.to_mqtt(topics.parse(options.will_topic), target.dialect)
+        client.will_set(topic, options.will_payload.encode(), options.will_qos, options.will_retain)
+    return client.compose_connect(_keep_alive_s(target))
+
+
+def _keep_alive_s(target: Target) -> int:
+    return min(math.ceil(target.heart_beat_s), KEEP_ALIVE_MAX_S)
+
+
+def _terms(answer: Connack, target: Target) -> Terms:
+    # The broker's word counts where it says one (MQTT 5, 3.2.2.3.14).
+    every_s = answer.properties.get("ServerKeepAlive", _keep_alive_s(target))
+    return Terms(
+        _REFUSALS[target.mqtt.version],
+        offer_of(target.dialect, answer.properties),
+        HeartBeat(send_s=every_s, receive_s=every_s),
+        target.mqtt.version == MQTT_5,
+    )
+
+
+def _greeting(answer: Connack, target: Target, who: _Identity, peer: str) -> Connected:
+    return Connected(
+        at_ns=time.monotonic_ns(),
+        peer=peer,
+        server=None,
+        dialect=target.dialect,
+        detail={
+            "version": target.mqtt.version,
+            "client-id": answer.properties.get("AssignedClientIdentifier", who.client_id),
+            "session": "resumed" if answer.session_present else "new",
+            **_told(answer.properties),
+        },
+    )
+
+
+def _told(properties: Mapping[str, object]) -> dict[str, str]:
+    """What CONNACK says of the broker, by the names of the specification (MQTT 5, 3.2.2.3)."""
+    return {name: str(value) for name, value in properties.items() if name != "UserProperty"}
+
+
+def _no_mqtt(peer: str, first: bytes, scheme: str) -> MqctlError:
+    if first.startswith(_TLS_RECORDS):
+        return TlsError(
+            f"{peer} speaks TLS, and this was a plain connection", hint=f"use the scheme {encrypted_scheme(scheme)}"
+        )
+    if first.startswith(b"HTTP/"):
+        return ProtocolError(f"{peer} speaks HTTP, not MQTT", hint="name the broker's MQTT port, often 1883")
+    if first.startswith((b"ERROR\n", b"CONNECTED\n", b"ERROR\r", b"CONNECTED\r")):
+        return ProtocolError(f"{peer} speaks STOMP, not MQTT", hint="use the scheme stomp, or the MQTT port")
+    shown = first[:24].decode("ascii", "backslashreplace")
+    return ProtocolError(f"{peer} does not speak MQTT: it says {shown!r}")
+
+
+def _no_answer(peer: str, error: Exception, target: Target) -> ConnectError:
+    match error:
+        case ssl.SSLError():
+            return tls.ended(peer, error)
+        case TimeoutError():
+            return ConnectError(f"{peer} accepted the connection but did not answer in time", hint=_hint(target))
+        case _:
+            return ConnectError(f"{peer} accepted the connection and hung up without an answer", hint=_hint(target))
+
+
+def _hint(target: Target) -> str:
+    """What silence may mean."""
+    other = "3.1.1" if target.mqtt.version == MQTT_5 else MQTT_5
+    version = f"the broker may not speak MQTT {target.mqtt.version}: try --mqtt-version {other}"
+    if is_encrypted(target.scheme):
+        return f"{version}; or it wants a client certificate"
+    return f"{version}; or it speaks TLS: use the scheme {encrypted_scheme(target.scheme)}"

@@ -1,0 +1,347 @@
+"""paho-mqtt as clerk: it composes packets, reads all but PUBLISH, and keeps the books of QoS 1 and 2.
+
+The bytes are ours both ways. paho would open sockets itself, write from whichever thread holds a packet, so that two
+may change places, keep what does not leave without a bound, and spend twenty times as long on a PUBLISH as is needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from mqctl.adapters.deferred import defer
+from mqctl.errors import ProtocolError
+from mqctl.protocols.mqtt.reasons import RETURN_CODES
+from mqctl.target import MqttOptions
+
+# Only for proxies, which are not paho's business here; it takes longer to import than paho itself.
+defer("urllib.request")
+
+from paho.mqtt import client as paho  # noqa: E402 - after the precaution
+from paho.mqtt.client import topic_matches_sub  # noqa: E402
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion  # noqa: E402
+from paho.mqtt.exception import MQTTException  # noqa: E402
+from paho.mqtt.packettypes import PacketTypes  # noqa: E402
+from paho.mqtt.properties import Properties  # noqa: E402
+from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
+from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
+
+__all__ = ["Client", "Connack", "Goodbye", "Packed", "Verdict", "topic_matches_sub"]
+
+VERSIONS: Final = {
+    "3.1": MQTTProtocolVersion.MQTTv31,
+    "3.1.1": MQTTProtocolVersion.MQTTv311,
+    "5": MQTTProtocolVersion.MQTTv5,
+}
+
+RECEIVE_MAXIMUM: Final = 1000
+"""Messages that the broker may have under way to us, unacknowledged (MQTT 5, 3.1.2.11.3)."""
+
+FOREVER_S: Final = 0xFFFF_FFFF
+"""As a session's expiry: never (MQTT 5, 3.1.2.11.2)."""
+
+_PUBLISH: Final = 0x30
+_FAILED: Final = 0x80
+_LENGTH_DIGITS: Final = 4
+
+
+class Connack(NamedTuple):
+    """The broker's answer to CONNECT. `code` is MQTT 5's in every version; `properties` by name without spaces."""
+
+    code: int
+    words: str
+    session_present: bool
+    properties: Mapping[str, Any]
+
+
+class Verdict(NamedTuple):
+    """The broker's answer to a request: its reason codes, and the first that is a failure in words."""
+
+    request: str
+    codes: tuple[int, ...]
+    failure: str | None
+
+
+class Goodbye(NamedTuple):
+    """The broker's DISCONNECT (MQTT 5, 3.14), after which it sends nothing."""
+
+    code: int
+    words: str
+
+
+class _Composed(threading.local):
+    """What each thread has had composed and not taken."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes | bytearray] = []
+
+
+class _NoSocket:
+    """What paho may do to its socket: nothing."""
+
+    def setblocking(self, flag: bool) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Packed:
+    """Properties that are bytes already; of all that paho's have, sending needs this alone."""
+
+    __slots__ = ("_data",)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def pack(self) -> bytes:
+        """The bytes, with their length in front."""
+        return self._data
+
+
+class Client(paho.Client):
+    """One connection's packets. A client lives once: a new connection has a new one.
+
+    Args:
+        options: Of the connection.
+        client_id: Who we are.
+        clean: Whether the broker forgets what it knows of us.
+        take_publish: Called by `feed` with each PUBLISH: its first byte, and what follows its length.
+    """
+
+    def __init__(
+        self, options: MqttOptions, client_id: str, *, clean: bool, take_publish: Callable[[int, bytes], None]
+    ) -> None:
+        self.connack: Connack | None = None
+        self.goodbye: Goodbye | None = None
+        self._composed = _Composed()
+        self._verdicts: list[Verdict] = []
+        self._version = VERSIONS[options.version]
+        self._five = self._version is MQTTProtocolVersion.MQTTv5
+        super().__init__(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=None if self._five else clean,
+            protocol=self._version,
+            reconnect_on_failure=False,
+        )
+        # No limit of its own: it would queue what is above, and send that later from the reading thread.
+        self.max_inflight_messages_set(0)
+        self._options = options
+        self._clean = clean
+        self._take_publish = take_publish
+        self._parts: list[bytes] = []
+        self._held = 0
+        self._needed = 2
+        self.on_publish = self._published
+        self.on_subscribe = self._subscribed
+        self.on_unsubscribe = self._subscribed
+        self.on_disconnect = self._dismissed
+
+    def compose_connect(self, keep_alive_s: int) -> bytes:
+        """CONNECT."""
+        if not self._five:
+            self.connect("broker", keepalive=keep_alive_s)
+            return self.composed()
+        properties = Properties(PacketTypes.CONNECT)
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        expiry_s = self._options.session_expiry_s
+        if expiry_s is None and not self._clean:
+            expiry_s = FOREVER_S
+        if expiry_s is not None:
+            properties.SessionExpiryInterval = min(round(expiry_s), FOREVER_S)
+        self.connect("broker", keepalive=keep_alive_s, clean_start=self._clean, properties=properties)
+        return self.composed()
+
+    def compose_publish(
+        self, topic: str, payload: bytes, qos: int, properties: Packed | None, *, retain: bool
+    ) -> tuple[str, bytes]:
+        """PUBLISH: the name of the request, and the packet; an empty one once the broker has said goodbye."""
+        while True:
+            info = self.publish(topic, payload, qos, retain, properties)  # type: ignore[arg-type]  # see Packed
+            # An id that is still in use after 65,534 others.
+            if info.rc is not MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+                return _of_publish(info.mid), self.composed()
+
+    def compose_subscribe(
+        self, pattern: str, qos: int, *, skip_retained: bool, headers: Mapping[str, str]
+    ) -> tuple[str, bytes]:
+        """SUBSCRIBE, as `compose_publish`."""
+        if not self._five:
+            _, mid = self.subscribe(pattern, qos)
+            return _of_subscribe(mid), self.composed()
+        handling = SubscribeOptions.RETAIN_DO_NOT_SEND if skip_retained else SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+        properties = Properties(PacketTypes.SUBSCRIBE)
+        if headers:
+            properties.UserProperty = list(headers.items())
+        _, mid = self.subscribe(pattern, options=SubscribeOptions(qos, retainHandling=handling), properties=properties)
+        return _of_subscribe(mid), self.composed()
+
+    def compose_unsubscribe(self, pattern: str) -> tuple[str, bytes]:
+        """UNSUBSCRIBE, as `compose_publish`."""
+        _, mid = self.unsubscribe(pattern)
+        return _of_subscribe(mid), self.composed()
+
+    def compose_acks(self, messages: Iterable[tuple[int, int]]) -> bytes:
+        """What acknowledges received messages, each a packet's id and its quality of service, in their order.
+
+        A message of QoS 2 is the receiver's from PUBREC on, so that is its acknowledgement (MQTT 3.1.1, 4.3.3).
+        """
+        for mid, qos in messages:
+            (self._send_pubrec if qos == 2 else self._send_puback)(mid)
+        return self.composed()
+
+    def compose_ping(self) -> bytes:
+        """PINGREQ."""
+        self._send_pingreq()
+        return self.composed()
+
+    def compose_disconnect(self) -> bytes:
+        """DISCONNECT."""
+        self.disconnect()
+        return self.composed()
+
+    def composed(self) -> bytes:
+        """What this thread had composed since it last asked."""
+        packets, self._composed.packets = self._composed.packets, []
+        return b"".join(packets)
+
+    def verdicts(self) -> list[Verdict]:
+        """The answers that came since this was last asked."""
+        verdicts, self._verdicts = self._verdicts, []
+        return verdicts
+
+    def feed(self, data: bytes) -> None:
+        """Read what came. What answers packets by itself is composed.
+
+        Raises:
+            ProtocolError: It is not MQTT.
+        """
+        self._parts.append(data)
+        self._held += len(data)
+        if self._held < self._needed:
+            return
+        buffer = data if len(self._parts) == 1 else b"".join(self._parts)
+        try:
+            end = self._read_packets(buffer)
+        except (MQTTException, IndexError, ValueError, KeyError) as error:
+            raise ProtocolError(f"the broker sent a packet that is no MQTT: {error}") from error
+        self._parts = [buffer[end:]] if end < len(buffer) else []
+        self._held = len(buffer) - end
+
+    def _read_packets(self, buffer: bytes) -> int:
+        """Read the whole packets; return where they end, and leave in `_needed` how long the rest must become."""
+        at, end, publish = 0, len(buffer), self._take_publish
+        while end - at >= 2:
+            length, start = buffer[at + 1], at + 2
+            if length > 0x7F:
+                length, start = self._long_length(buffer, at + 1)
+            if start + length > end:
+                self._needed = start + length - at
+                return at
+            first = buffer[at]
+            at = start + length
+            if first & 0xF0 == _PUBLISH:
+                publish(first, buffer[start:at])
+            else:
+                self._read_packet(first, buffer[start:at])
+        self._needed = 2
+        return at
+
+    def _long_length(self, buffer: bytes, at: int) -> tuple[int, int]:
+        """A remaining length of several digits and where it ends; beyond the buffer, if it is not all there."""
+        length = 0
+        for index, digit in enumerate(buffer[at : at + _LENGTH_DIGITS]):
+            length |= (digit & 0x7F) << 7 * index
+            if digit <= 0x7F:
+                return length, at + index + 1
+        if len(buffer) - at >= _LENGTH_DIGITS:
+            raise ValueError("a length has more than four digits")
+        return 0, len(buffer) + 1
+
+    def _read_packet(self, first: int, packet: bytes) -> None:
+        self._in_packet["command"] = first
+        self._in_packet["remaining_length"] = len(packet)
+        self._in_packet["packet"] = bytearray(packet)
+        error = self._packet_handle()
+        if error > 0:
+            raise ValueError(f"{PacketTypes.Names[first >> 4]} out of place")
+
+    def _create_socket(self) -> Any:
+        return _NoSocket()
+
+    def _packet_queue(self, command: int, packet: bytes | bytearray, *_more: object, **_and_more: object) -> Any:  # noqa: ARG002
+        """Where all that paho composes ends up; it would write from here."""
+        self._composed.packets.append(packet)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _handle_connack(self) -> MQTTErrorCode:
+        """The answer to CONNECT; paho answers some refusals with another CONNECT, and keeps others to itself."""
+        packet = bytes(self._in_packet["packet"])
+        properties = Properties(PacketTypes.CONNACK)
+        code = packet[1]
+        if not self._five or code in RETURN_CODES:
+            # In the words of MQTT 3 even to an MQTT 5 client, from a broker that does not know MQTT 5.
+            code = RETURN_CODES.get(code, code)
+        elif len(packet) > 2:
+            properties.unpack(packet[2:])
+        words = _words(PacketTypes.CONNACK, code, properties)
+        self.connack = Connack(code, words, bool(packet[0] & 1), _as_mapping(properties))
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def _handle_pubrec(self) -> MQTTErrorCode:
+        """A PUBREC that refuses the message ends its flow (MQTT 5, 4.3.3); paho would go on with PUBREL."""
+        packet = self._in_packet["packet"]
+        if len(packet) <= 2 or packet[2] < _FAILED:
+            return super()._handle_pubrec()
+        properties = Properties(PacketTypes.PUBREC)
+        if len(packet) > 3:
+            properties.unpack(packet[3:])
+        with self._out_message_mutex:
+            mid = packet[0] << 8 | packet[1]
+            if mid not in self._out_messages:
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            return self._do_on_publish(mid, ReasonCode(PacketTypes.PUBREC, identifier=packet[2]), properties)
+
+    def _published(self, _client: paho.Client, _data: Any, mid: int, code: ReasonCode, more: Properties | None) -> None:
+        self._answered(_of_publish(mid), [code], more)
+
+    def _subscribed(
+        self, _client: paho.Client, _data: Any, mid: int, codes: list[ReasonCode], more: Properties | None
+    ) -> None:
+        self._answered(_of_subscribe(mid), codes, more)
+
+    def _answered(self, request: str, codes: list[ReasonCode], more: Properties | None) -> None:
+        bad = next((code for code in codes if code.is_failure), None)
+        failure = None if bad is None else _words(bad.packetType, bad.value, more)
+        self._verdicts.append(Verdict(request, tuple(code.value for code in codes), failure))
+
+    def _dismissed(
+        self, _client: paho.Client, _data: Any, _flags: object, code: ReasonCode | None, more: Properties | None
+    ) -> None:
+        if code is not None:
+            self.goodbye = Goodbye(code.value, _words(PacketTypes.DISCONNECT, code.value, more))
+
+
+def _of_publish(mid: int) -> str:
+    return str(mid)
+
+
+def _of_subscribe(mid: int | None) -> str:
+    return f"s{mid}"
+
+
+def _words(kind: int, code: int, properties: Properties | None) -> str:
+    """A reason code as a person would say it, with what the broker adds."""
+    try:
+        name = ReasonCode(kind, identifier=code).getName().lower()
+    except (KeyError, ValueError):
+        name = f"reason code {code}"
+    more = getattr(properties, "ReasonString", None)
+    return f"{name}: {more}" if more else name
+
+
+def _as_mapping(properties: Properties) -> dict[str, Any]:
+    names = [name.replace(" ", "") for name in properties.names]
+    return {name: getattr(properties, name) for name in names if hasattr(properties, name)}

@@ -1,0 +1,381 @@
+"""A live MQTT connection."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.features import Refusals
+from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.mqtt_client import Client, Goodbye, Packed, Verdict
+from mqctl.adapters.mqtt_messages import TOPICS_KEPT, Messages
+from mqctl.adapters.mqtt_transport import Transport
+from mqctl.adapters.pending import Receipts, Settled
+from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
+from mqctl.model import (
+    AckMode,
+    AckToken,
+    Confirmation,
+    Confirmed,
+    Connected,
+    ConnectionEvent,
+    Disconnected,
+    Fault,
+    Outgoing,
+    PublishOutcome,
+    Rejected,
+    Retained,
+    SubscriptionId,
+    Topic,
+    Unknown,
+    UnknownCause,
+)
+from mqctl.protocols.mqtt.dialects import Offer
+from mqctl.protocols.mqtt.properties import encode
+from mqctl.protocols.mqtt.reasons import hint_of
+from mqctl.topics import MQTT_ONE_LEVEL, MQTT_SHARED_PREFIX, MQTT_SUBTREE, to_mqtt
+
+USUAL_QOS: Final = 1
+"""What a subscription asks for, and a publish that is to be confirmed."""
+
+STRANGERS_AFTER_NS: Final = 2_000_000_000
+"""How long messages of a resumed session may wait for a subscription before the user is told of them."""
+
+_CONFIRMED: Final = Confirmed(Confirmation.BROKER)
+_JOIN_AT_LEAST_S: Final = 0.5
+
+
+class Terms(NamedTuple):
+    """What holds for a connection.
+
+    `refusals` refuses what this version of MQTT does not have, `offer` what the broker does not take; `properties`
+    tells whether packets have such.
+    """
+
+    refusals: Refusals
+    offer: Offer
+    beat: HeartBeat
+    properties: bool
+
+
+class MqttConnection:
+    """See `mqctl.adapters.base.Connection`, which this implements.
+
+    Args:
+        transport: Past CONNACK.
+        client: Composes and reads the packets.
+        messages: Where the client leaves the messages.
+        greeting: The first event.
+        sink: Takes the events, called from the transport's reading thread.
+        terms: What holds here.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        client: Client,
+        messages: Messages,
+        *,
+        greeting: Connected,
+        sink: EventSink,
+        terms: Terms,
+    ) -> None:
+        self.greeting = greeting
+        self._transport = transport
+        self._client = client
+        self._messages = messages
+        self._ledger = messages.ledger
+        self._sink = sink
+        self._terms = terms
+        self._receipts = Receipts()
+        self._submitting = threading.Lock()
+        self._counting = threading.Lock()
+        self._messages_out = 0
+        self._names: dict[Topic, str] = {}
+        self._asked: dict[str, int] = {}
+        self._subscribed_ns = time.monotonic_ns()
+        self._strangers_told = False
+        self._closing = threading.Lock()
+        self._close_begun = False
+        self._closed = threading.Event()
+        self._muted = False
+        transport.run(terms.beat, client.compose_ping, self)
+
+    def on_open(self) -> None:
+        """The reading thread runs."""
+        self._emit([self.greeting])
+        self._hand_over()
+
+    def on_bytes(self, data: bytes, now_ns: int) -> str | None:
+        """Bytes came; called from the reading thread."""
+        self._messages.now_ns = now_ns
+        try:
+            self._client.feed(data)
+        finally:
+            # What came before the nonsense was sense.
+            self._hand_over()
+        return _farewell(self._client.goodbye)
+
+    def _hand_over(self) -> None:
+        """Pass on what the last bytes brought: verdicts, events, and answers to the broker."""
+        verdicts = self._client.verdicts()
+        events, self._messages.events = self._messages.events, []
+        if verdicts:
+            events += self._shortfalls(verdicts)
+            self._receipts.settle({each.request: _outcome(each) for each in verdicts})
+        self._tell_of_strangers(events)
+        if events:
+            self._emit(events)
+        arrivals, self._messages.done = self._messages.done, []
+        answers = self._client.composed()
+        if arrivals:
+            answers += self._client.compose_acks(self._ledger.settle(arrivals))
+        if answers:
+            self._transport.post(answers)
+
+    def _shortfalls(self, verdicts: list[Verdict]) -> list[ConnectionEvent]:
+        """What to say of subscriptions with less quality of service than was asked for."""
+        asked = [(self._asked.pop(each.request, 0), each) for each in verdicts if each.failure is None]
+        return [
+            Fault(time.monotonic_ns(), f"QoS {each.codes[0]} is granted where {qos} was asked for")
+            for qos, each in asked
+            if each.codes and each.codes[0] < qos
+        ]
+
+    def _tell_of_strangers(self, events: list[ConnectionEvent]) -> None:
+        if self._strangers_told or time.monotonic_ns() - self._subscribed_ns < STRANGERS_AFTER_NS:
+            return
+        topic = self._messages.strangers()
+        if topic is not None:
+            self._strangers_told = True
+            events.append(
+                Fault(
+                    time.monotonic_ns(),
+                    f"messages of {topic} come for an earlier subscription of this client id; they are left with the "
+                    "broker, which may send nothing else while they are",
+                )
+            )
+
+    def on_closed(self, reason: str) -> None:
+        """Nothing more comes; called last from the reading thread."""
+        expected = self._close_begun
+        reason = "closed" if expected else reason
+        self._receipts.lose(reason)
+        self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
+
+    def _emit(self, events: list[ConnectionEvent]) -> None:
+        if self._muted:
+            return
+        try:
+            self._sink(events)
+        except Exception as error:  # noqa: BLE001 - a sink that raises must not end the thread in silence
+            self._transport.kill(f"the receiver of events failed: {error!r}")
+
+    def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
+        """See `Connection.submit`. At QoS 0 no broker confirms, and the outcome is SOCKET at most."""
+        self._refuse_in_sink()
+        self._terms.refusals.refuse_message(message)
+        name = self._names.get(message.topic) or self._name(message.topic)
+        qos = _qos(message, confirmation)
+        properties = encode(message) if self._terms.properties else b""
+        self._terms.offer.refuse_publish(qos, _size(name, message.payload, qos, properties), retain=message.retain)
+        if self._receipts.lost is not None:
+            return Settled(self._receipts.lost)
+        pending: PendingPublish
+        if qos:
+            pending, packet = self._compose_confirmed(message, name, qos, properties)
+        else:
+            pending = Settled(Confirmed(min(confirmation, Confirmation.SOCKET)))
+            packet = self._compose(message, name, 0, properties)[1]
+        try:
+            self._transport.write(packet)
+        except OSError as error:
+            # The reading thread ends now, and with it this request.
+            reason = self._broke(error)
+            return pending if qos else Settled(Unknown(reason, UnknownCause.LOST))
+        with self._counting:
+            self._messages_out += 1
+        return pending if confirmation is Confirmation.BROKER else Settled(Confirmed(confirmation))
+
+    def _compose_confirmed(
+        self, message: Outgoing, name: str, qos: int, properties: bytes
+    ) -> tuple[PendingPublish, bytes]:
+        # One at a time: what is under way must not exceed the window (MQTT 5, 4.9). Written is without this lock.
+        with self._submitting:
+            self._receipts.wait_for_room(self._terms.offer.in_flight)
+            request, packet = self._compose(message, name, qos, properties)
+            return self._receipts.open(request), packet
+
+    def _compose(self, message: Outgoing, name: str, qos: int, properties: bytes) -> tuple[str, bytes]:
+        packed = Packed(properties) if properties else None
+        try:
+            return self._client.compose_publish(name, message.payload, qos, packed, retain=message.retain)
+        except ValueError as error:
+            raise UsageError(f"MQTT cannot carry this message: {error}") from error
+
+    def _name(self, topic: Topic) -> str:
+        if len(self._names) >= TOPICS_KEPT:
+            self._names.clear()
+        name = self._names[topic] = to_mqtt(topic, self.greeting.dialect)
+        return name
+
+    def _broke(self, error: OSError) -> str:
+        reason = f"the connection broke: {error.strerror or error}"
+        self._transport.kill(reason)
+        return reason
+
+    def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:
+        """See `Connection.subscribe`. One connection has one subscription to a topic filter."""
+        self._refuse_in_sink()
+        self._terms.refusals.refuse_subscription(spec)
+        if spec.qos == 0 and spec.ack_mode is not AckMode.AUTO:
+            raise UsageError("at QoS 0 nothing is acknowledged", hint="use --qos 1, or leave out --ack")
+        pattern = self._pattern(spec)
+        subscription = self._messages.begin(pattern, spec)
+        qos = USUAL_QOS if spec.qos is None else spec.qos
+        try:
+            request, packet = self._client.compose_subscribe(
+                pattern, qos, skip_retained=spec.retained is Retained.SKIP, headers=spec.headers
+            )
+            self._asked[request] = qos
+            self._ask(f"subscribe to {pattern}", request, packet, timeout_s)
+        except ValueError as error:
+            self._messages.end(subscription)
+            raise UsageError(f"MQTT has no such subscription: {pattern!r} ({error})") from error
+        except BaseException:
+            self._messages.end(subscription)
+            raise
+        self._subscribed_ns = time.monotonic_ns()
+        return subscription
+
+    def _pattern(self, spec: SubscribeSpec) -> str:
+        pattern = to_mqtt(spec.topic, self.greeting.dialect, subscribing=True)
+        wildcard = MQTT_ONE_LEVEL in pattern or MQTT_SUBTREE in pattern
+        if spec.shared is not None:
+            if not spec.shared or any(sign in spec.shared for sign in ("/", MQTT_ONE_LEVEL, MQTT_SUBTREE)):
+                raise UsageError(f"a group of subscribers has a name without '/', '+' and '#', not {spec.shared!r}")
+            pattern = f"{MQTT_SHARED_PREFIX}{spec.shared}/{pattern}"
+        self._terms.offer.refuse_subscription(wildcard=wildcard, shared=pattern.startswith(MQTT_SHARED_PREFIX))
+        return pattern
+
+    def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:
+        """See `Connection.unsubscribe`."""
+        self._refuse_in_sink()
+        pattern = self._messages.pattern(subscription)
+        if pattern is None:
+            raise UsageError(f"no such subscription: {subscription!r}")
+        if forget:
+            raise UsageError("only a durable subscription can be forgotten")
+        request, packet = self._client.compose_unsubscribe(pattern)
+        self._ask("unsubscribe", request, packet, timeout_s)
+        self._messages.end(subscription)
+
+    def _ask(self, what: str, request: str, packet: bytes, timeout_s: float) -> None:
+        """Send a packet that is answered, and wait for the answer."""
+        deadline = time.monotonic() + timeout_s
+        pending = self._receipts.open(request)
+        try:
+            self._transport.write(packet, deadline)
+        except TimeoutError:
+            self._transport.kill("the broker stopped reading")
+        except OSError as error:
+            self._broke(error)
+        match pending.outcome(deadline - time.monotonic()):
+            case Confirmed():
+                return
+            case Rejected(reason):
+                raise RefusedError(f"the broker refused to {what}: {reason}")
+            case Unknown(_, UnknownCause.TIMEOUT):
+                self._receipts.forget(pending)
+                raise OperationTimeout(f"the broker did not confirm within {timeout_s:g} s: {what}")
+            case Unknown(reason, UnknownCause.LOST):
+                raise ConnectionLost(f"the connection was lost before the broker confirmed: {what} ({reason})")
+
+    def ack(self, token: AckToken) -> None:
+        """See `Connection.ack`. It leaves when all that came earlier over this connection is acknowledged too."""
+        self._refuse_in_sink()
+        ready = self._ledger.use(token)
+        if self._receipts.lost is not None:
+            raise ConnectionLost(self._receipts.lost.reason)
+        self._transport.post(self._client.compose_acks(ready))
+
+    def nack(self, token: AckToken) -> None:  # noqa: ARG002 - the interface's
+        """MQTT has none."""
+        self._refuse_in_sink()
+        raise UnsupportedError("MQTT has no negative acknowledgement")
+
+    def stats(self) -> ConnectionStats:
+        """See `Connection.stats`."""
+        return ConnectionStats(
+            messages_in=self._messages.count,
+            messages_out=self._messages_out,
+            bytes_in=self._transport.bytes_in,
+            bytes_out=self._transport.bytes_out,
+        )
+
+    def close(self, *, timeout_s: float = 5.0) -> None:
+        """See `Connection.close`."""
+        deadline = time.monotonic() + timeout_s
+        with self._closing:
+            first, self._close_begun = not self._close_begun, True
+        if not first:
+            self._closed.wait(timeout_s)
+            return
+        if not self._transport.is_reader():
+            self._say_goodbye(deadline)
+        self._transport.kill("closed")
+        self._muted = not self._transport.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
+        self._closed.set()
+
+    def _say_goodbye(self, deadline: float) -> None:
+        """DISCONNECT, after all that is under way; then the broker hangs up, having read it (MQTT 3.1.1, 3.14.4).
+
+        Closed from our side first, with bytes unread, the system would take back what the broker has not read.
+        """
+        self._receipts.wait_until_empty(deadline - time.monotonic())
+        with contextlib.suppress(OSError):
+            if self._transport.flush(deadline):
+                self._transport.write(self._client.compose_disconnect(), deadline)
+                self._transport.ended_within(deadline - time.monotonic())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _refuse_in_sink(self) -> None:
+        if self._transport.is_reader():
+            raise UsageError("the receiver of events must not call back into the connection")
+
+
+def _outcome(verdict: Verdict) -> PublishOutcome:
+    return _CONFIRMED if verdict.failure is None else Rejected(verdict.failure)
+
+
+def _farewell(goodbye: Goodbye | None) -> str | None:
+    if goodbye is None:
+        return None
+    hint = hint_of(goodbye.code)
+    return f"the broker disconnected: {goodbye.words}{f' ({hint})' if hint else ''}"
+
+
+def _qos(message: Outgoing, confirmation: Confirmation) -> int:
+    """What the message travels with: confirmed and persistent ones at least with QoS 1, unless the user says less."""
+    if message.qos is None:
+        return USUAL_QOS if message.persistent or confirmation is Confirmation.BROKER else 0
+    if message.qos == 0 and message.persistent:
+        raise UsageError("at QoS 0 no broker keeps a message, so it cannot be persistent")
+    return message.qos
+
+
+def _size(name: str, payload: bytes, qos: int, properties: bytes) -> int:
+    """Bytes of a PUBLISH."""
+    rest = 2 + len(name.encode()) + (2 if qos else 0) + len(properties) + len(payload)
+    return 2 + (rest > 0x7F) + (rest > 0x3FFF) + (rest > 0x1F_FFFF) + rest

@@ -1,0 +1,204 @@
+"""One MQTT connection's bytes: a thread that reads, and one that writes what nobody may wait for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.stream import Stream
+from mqctl.errors import MqctlError
+
+_NS: Final = 1_000_000_000
+
+
+class ByteTaker(Protocol):
+    """Whom the reading thread calls."""
+
+    def on_open(self) -> None:
+        """The reading thread runs."""
+        ...
+
+    def on_bytes(self, data: bytes, now_ns: int) -> str | None:
+        """Bytes came, at that time of CLOCK_MONOTONIC; why the connection is over, if it is."""
+        ...
+
+    def on_closed(self, reason: str) -> None:
+        """Nothing more comes; the last call, once."""
+        ...
+
+
+class Transport:
+    """Reads and writes. Before `run`, the thread that connects does both.
+
+    Acknowledgements and pings are left to a thread: a broker that reads nothing while we do not read, as some do, would
+    otherwise wait for us for ever, and we for it.
+
+    Args:
+        stream: Connected.
+        peer: Host and port, which name the threads.
+    """
+
+    def __init__(self, stream: Stream, peer: str) -> None:
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._stream = stream
+        self.peer = peer
+        self._counting = threading.Lock()
+        self._reader: threading.Thread | None = None
+        self._posted: list[bytes] = []
+        self._posting = threading.Condition()
+        self._writing_posted = False
+        self._stopped = False
+        self._death = ""
+        self._abandoned = False
+        self._pinging = False
+        self._last_write_ns = time.monotonic_ns()
+        self._last_read_ns = time.monotonic_ns()
+        # Since when the reader waits for bytes; None while it is busy with some, which is no silence of the broker.
+        self._quiet_since_ns: int | None = None
+
+    def write(self, data: bytes, deadline: float | None = None) -> None:
+        """Send bytes, which may wait for the broker to read.
+
+        Raises:
+            OSError: The connection is broken, or the deadline passed (TimeoutError).
+        """
+        self._stream.write(data, deadline)
+        with self._counting:
+            self.bytes_out += len(data)
+            self._last_write_ns = time.monotonic_ns()
+
+    def read(self, deadline: float) -> bytes:
+        """What comes next, before `run`; empty at the end.
+
+        Raises:
+            OSError: The connection broke, or the deadline passed (TimeoutError).
+        """
+        self._stream.read_timeout(max(0.0, deadline - time.monotonic()))
+        data = self._stream.read()
+        self.bytes_in += len(data)
+        self._stream.read_timeout(None)
+        return data
+
+    def post(self, data: bytes) -> None:
+        """Send bytes soon, in order of these calls."""
+        with self._posting:
+            self._posted.append(data)
+            self._posting.notify_all()
+
+    def flush(self, deadline: float) -> bool:
+        """Wait until what was posted is sent; whether it is."""
+        with self._posting:
+            return self._posting.wait_for(
+                lambda: not (self._posted or self._writing_posted), max(0.0, deadline - time.monotonic())
+            )
+
+    def run(self, beat: HeartBeat, ping: Callable[[], bytes], taker: ByteTaker) -> None:
+        """Start the threads; `ping` makes the packet that asks for a sign of life."""
+        self._reader = self._thread("read", lambda: self._read(taker))
+        self._reader.start()
+        self._thread("write", lambda: self._write(beat, ping)).start()
+
+    def _thread(self, purpose: str, target: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=target, name=f"mqctl.mqtt[{self.peer}].{purpose}", daemon=True)
+
+    def is_reader(self) -> bool:
+        """Whether this is the reading thread."""
+        return threading.current_thread() is self._reader
+
+    def _read(self, taker: ByteTaker) -> None:
+        try:
+            taker.on_open()
+            reason = self._read_on(taker)
+        except OSError as error:
+            reason = f"the connection broke: {error.strerror or error}"
+        except MqctlError as error:
+            reason = str(error)
+        self.kill(reason)
+        taker.on_closed(self._death)
+        if self._abandoned:
+            self._stream.close()
+
+    def _read_on(self, taker: ByteTaker) -> str:
+        while True:
+            self._quiet_since_ns = time.monotonic_ns()
+            data = self._stream.read()
+            now_ns, self._quiet_since_ns = time.monotonic_ns(), None
+            if not data:
+                return "the broker closed the connection"
+            self.bytes_in += len(data)
+            self._last_read_ns = now_ns
+            self._pinging = False
+            ended = taker.on_bytes(data, now_ns)
+            if ended is not None:
+                return ended
+
+    def _write(self, beat: HeartBeat, ping: Callable[[], bytes]) -> None:
+        while not self._stopped:
+            data = self._next_to_write(self._check_pulse(beat, ping))
+            if data:
+                try:
+                    self.write(data, time.monotonic() + (beat.silence_s or threading.TIMEOUT_MAX))
+                except TimeoutError:
+                    self.kill(f"the broker stopped reading, for {beat.silence_s:g} s")
+                except OSError as error:
+                    self.kill(f"the connection broke: {error.strerror or error}")
+
+    def _next_to_write(self, wait_s: float) -> bytes:
+        with self._posting:
+            self._writing_posted = False
+            if not self._posted:
+                self._posting.notify_all()
+                self._posting.wait_for(lambda: self._posted or self._stopped, min(wait_s, threading.TIMEOUT_MAX))
+            posted, self._posted = self._posted, []
+            self._writing_posted = bool(posted)
+            return b"".join(posted)
+
+    def _check_pulse(self, beat: HeartBeat, ping: Callable[[], bytes]) -> float:
+        """Post a ping if it is due, end the connection if the broker is gone, and tell when to look again, in seconds.
+
+        A ping is due when we sent nothing for a while, which is what the broker watches (MQTT 3.1.1, 3.1.2.10), and
+        when nothing came, which is what we watch.
+        """
+        now_ns = time.monotonic_ns()
+        quiet_since_ns = self._quiet_since_ns or now_ns
+        idle_since_ns = self._last_write_ns if self._pinging else min(self._last_write_ns, self._last_read_ns)
+        ping_in_s = beat.send_in_s((now_ns - idle_since_ns) / _NS)
+        gone_in_s = beat.gone_in_s((now_ns - quiet_since_ns) / _NS)
+        if gone_in_s <= 0:
+            self.kill(f"no sign of life from the broker for {beat.silence_s:g} s")
+        elif ping_in_s <= 0:
+            self._pinging = True
+            self._last_write_ns = now_ns
+            self.post(ping())
+            return self._check_pulse(beat, ping)
+        return min(ping_in_s, gone_in_s)
+
+    def kill(self, reason: str) -> None:
+        """End the connection now; the first reason is the one that is told."""
+        self._death = self._death or reason
+        with self._posting:
+            self._stopped = True
+            self._posting.notify_all()
+        self._stream.abort()
+
+    def ended_within(self, timeout_s: float) -> bool:
+        """Wait for the broker to end the connection; whether it did."""
+        if self._reader is None or self.is_reader():
+            return False
+        self._reader.join(max(0.0, timeout_s))
+        return not self._reader.is_alive()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the reading thread, then free the socket; whether the thread ended in time."""
+        if self._reader is not None and not self.is_reader():
+            self._reader.join(timeout_s)
+            if self._reader.is_alive():
+                # It will free the socket itself, once whoever holds it lets go.
+                self._abandoned = True
+                return False
+        self._stream.close()
+        return True
