@@ -304,14 +304,20 @@ class TestCheck:
         assert world.mqctl("profile", "check") == ExitCode.OK
         assert world.out.splitlines() == [
             "activemq: ok",
+            "activemq-mqtt: ok",
             "activemq-ws: ok",
             "amazonmq: to fill in",
+            "amazonmq-mqtt: to fill in",
             "amazonmq-rabbitmq: unavailable",
             "amazonmq-ws: to fill in",
             "artemis: ok",
+            "artemis-mqtt: ok",
             "artemis-ws: ok",
             "local: ok",
+            "mosquitto: ok",
+            "mosquitto-ws: ok",
             "rabbitmq: ok",
+            "rabbitmq-mqtt: ok",
             "rabbitmq-ws: ok",
         ]
         assert "is a sample: its url has <broker-id>" in world.err

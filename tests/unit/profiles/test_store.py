@@ -18,8 +18,9 @@ from mqctl.profiles.schema import Trust
 from mqctl.profiles.store import Found, Place, Store, is_path, read_document, shipped_dir
 
 SAMPLES = {
-    *("local", "activemq", "activemq-ws", "artemis", "artemis-ws", "rabbitmq", "rabbitmq-ws"),
-    *("amazonmq", "amazonmq-ws", "amazonmq-rabbitmq"),
+    *("local", "activemq", "activemq-mqtt", "activemq-ws", "artemis", "artemis-mqtt", "artemis-ws"),
+    *("rabbitmq", "rabbitmq-mqtt", "rabbitmq-ws", "mosquitto", "mosquitto-ws"),
+    *("amazonmq", "amazonmq-mqtt", "amazonmq-ws", "amazonmq-rabbitmq"),
 }
 
 
