@@ -123,6 +123,8 @@ class MqttConnection:
     def _hand_over(self) -> None:
         """Pass on what the last bytes brought: verdicts, events, and answers to the broker."""
         verdicts = self._client.verdicts()
+        # The answer to SUBSCRIBE may be all that comes after the messages that waited for it.
+        self._messages.look_again()
         events, self._messages.events = self._messages.events, []
         if verdicts:
             events += self._shortfalls(verdicts)

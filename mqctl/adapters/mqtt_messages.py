@@ -124,8 +124,7 @@ class Messages:
             ProtocolError: It is none.
             IndexError: It is too short.
         """
-        if self._look_again:
-            self.release()
+        self.look_again()
         at = 2 + (packet[0] << 8 | packet[1])
         topic = packet[2:at]
         route = self._routes.get(topic) or self._route(topic)
@@ -181,8 +180,10 @@ class Messages:
             self._finish(held.arrival)
             self.events.append(Overflowed(time.monotonic_ns(), 1))
 
-    def release(self) -> None:
+    def look_again(self) -> None:
         """Hand on what was held and has a subscription now."""
+        if not self._look_again:
+            return
         self._look_again = False
         held, self._held = self._held, []
         for each in held:
