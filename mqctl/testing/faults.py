@@ -22,8 +22,8 @@ class Trigger:
     """
 
     def __init__(self, pattern: bytes, left: int, action: Callable[[], None] | None) -> None:
-        self.action = action
         self.fired = threading.Event()
+        self._action = action
         self._pattern = pattern
         self._left = left
         self._tails: dict[int, bytes] = {}
@@ -31,6 +31,13 @@ class Trigger:
     def place(self, data: bytes, connection: int) -> int | None:
         """How many bytes of `data` lie before the place, if it is in there."""
         return self._behind_pattern(data, connection) if self._pattern else self._behind_bytes(len(data))
+
+    def fire(self, reset: Callable[[], None]) -> None:
+        """Do what is to be done; `reset`, where nothing else is."""
+        try:
+            (self._action or reset)()
+        finally:
+            self.fired.set()
 
     def _behind_bytes(self, size: int) -> int | None:
         if self._left <= size:
@@ -97,7 +104,7 @@ class Direction:
         return self._arm(Trigger(pattern, nth, None))
 
     def call_at(self, pattern: bytes, nth: int, action: Callable[[], None]) -> threading.Event:
-        """Do something, in a thread of its own, behind the n-th `pattern`; what follows that waits until it is done."""
+        """Do something behind the n-th `pattern`, in the relay's thread; what follows that waits until it is done."""
         return self._arm(Trigger(pattern, nth, action))
 
     def _arm(self, trigger: Trigger) -> threading.Event:
