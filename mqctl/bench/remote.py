@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from mqctl.bench.letters import SILENCE_S, Call, Join, Letter, Post, call_topic, places_of
+from mqctl.bench.letters import SILENCE_S, Call, Join, Letter, Places, Post, call_topic, places_of
 from mqctl.bench.messages import SCHEMA, FromWorker, Gone, Ready, ToWorker, encode, to_worker
 from mqctl.bench.team import clock
 from mqctl.errors import ConnectionLost, OperationTimeout, ProtocolError
@@ -83,48 +83,56 @@ class RemoteCrew:
         return [(letter.worker, _from_worker.decode(letter.body)) for letter in letters]
 
 
+def join(post: Post, control: Topic, name: str) -> RemoteChannel:
+    """Wait for a run that needs workers, and offer this one.
+
+    Raises:
+        ProtocolError: The conductor is of another version.
+        MqctlError: As `Post.listen` and `Post.receive`.
+    """
+    post.listen(call_topic(control))
+    while not (calls := [each for each in post.receive(CALL_S) if isinstance(each, Call)]):
+        pass
+    call = calls[0]
+    if call.schema != SCHEMA:
+        raise ProtocolError(
+            f"the run {call.run} is led by another version of mqctl: schema {call.schema}, not {SCHEMA}",
+            hint="use the same version of mqctl on all machines",
+        )
+    channel = RemoteChannel(post, name, call.run, places_of(control, call.run))
+    post.listen(channel.places.down)
+    channel.offer()
+    return channel
+
+
 class RemoteChannel:
     """A worker's `Channel` to a conductor on another machine.
 
     Args:
         post: To the broker.
         name: Of the worker.
+        run: Its name.
+        places: Where those of the run speak.
     """
 
-    def __init__(self, post: Post, name: str) -> None:
+    def __init__(self, post: Post, name: str, run: str, places: Places) -> None:
+        self.run = run
+        self.places = places
         self._post = post
         self._name = name
         self._waiting: deque[ToWorker] = deque()
-        self._heard_at = 0.0
-
-    def join(self, control: Topic) -> str:
-        """Wait for a run that needs workers, and offer this one; the run's name.
-
-        Raises:
-            ProtocolError: The conductor is of another version.
-            ConnectionLost: The broker is gone.
-        """
-        self._post.listen(call_topic(control))
-        while not (calls := [each for each in self._post.receive(CALL_S) if isinstance(each, Call)]):
-            pass
-        call = calls[0]
-        if call.schema != SCHEMA:
-            raise ProtocolError(
-                f"the run {call.run} is led by another version of mqctl: schema {call.schema}, not {SCHEMA}",
-                hint="use the same version of mqctl on all machines",
-            )
-        self._places = places_of(control, call.run)
-        self._post.listen(self._places.down)
         self._heard_at = time.monotonic()
+
+    def offer(self) -> None:
+        """Ask to be taken on."""
         self._write(Join(clock()))
-        return call.run
 
     def send(self, message: FromWorker) -> None:
         """See `Channel.send`."""
         self._write(message)
 
     def _write(self, message: FromWorker | Join) -> None:
-        self._post.send(self._places.up, Letter(self._name, msgspec.Raw(encode(message))))
+        self._post.send(self.places.up, Letter(self._name, msgspec.Raw(encode(message))))
 
     def receive(self, timeout_s: float) -> ToWorker | None:
         """See `Channel.receive`."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from mqctl import topics
@@ -15,11 +17,12 @@ from mqctl.cli.bench_options import WORKERS_USUAL, HowOptions, LoadOptions, RunO
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
-from mqctl.cli.target import connected_as_set, settings_for
+from mqctl.cli.target import connected_with_hint, settings_for, target_for
 from mqctl.errors import ExitCode, UsageError
 from mqctl.measurement.load import Load
 from mqctl.model import Connected, Topic
 from mqctl.profiles import Settings
+from mqctl.target import Target
 
 if TYPE_CHECKING:
     from mqctl.bench.crew import Crew
@@ -62,25 +65,27 @@ def bench(
     settings = settings_for(context, flags)
     number = random.SystemRandom().getrandbits(63)
     where = topics.parse(topic or f"mqctl.bench.{number:016x}", native=bool(how.native))
-    job = how.job(load.load(number, shared=_is_shared(where, how.shared)), where)
-    raise typer.Exit(
-        _local(context, settings, job, run) if run.remote is None else _remote(context, settings, job, run)
-    )
+    job = how.job(load.load(number), where)
+    # Once: it may ask for a password.
+    target = target_for(context, settings)
+    if is_shared(where, how.shared, target.scheme):
+        job = msgspec.structs.replace(job, load=replace(job.load, shared=True))
+    led = _local if run.remote is None else _remote
+    raise typer.Exit(led(context, settings, target, job, run))
 
 
-def _local(context: AppContext, settings: Settings, job: Job, run: RunOptions) -> ExitCode:
+def _local(context: AppContext, settings: Settings, target: Target, job: Job, run: RunOptions) -> ExitCode:
     """Lead processes of this machine."""
     from mqctl.bench.crew import LocalCrew
 
     # The first connection only asks who is there, so that a mistake is told once and at once.
-    with connected_as_set(context, settings, _ignore) as scout:
+    with connected_with_hint(settings, target, _ignore) as scout:
         greeting = scout.greeting
-    target = settings.target()
     with LocalCrew(target, _workers(run.workers, job.load, target.scheme)) as crew:
         return _led(context, crew, job, run, greeting)
 
 
-def _remote(context: AppContext, settings: Settings, job: Job, run: RunOptions) -> ExitCode:
+def _remote(context: AppContext, settings: Settings, target: Target, job: Job, run: RunOptions) -> ExitCode:
     """Lead workers on other machines."""
     from mqctl.bench.letters import Post
     from mqctl.bench.remote import RemoteCrew
@@ -92,7 +97,7 @@ def _remote(context: AppContext, settings: Settings, job: Job, run: RunOptions) 
     if run.workers is not None:
         raise UsageError("--workers are of this machine, --remote of others: choose one")
     inbox = Inbox()
-    with connected_as_set(context, settings, inbox.put_batch) as connection:
+    with connected_with_hint(settings, target, inbox.put_batch) as connection:
         crew = RemoteCrew(Post(connection, inbox), _control(run.control), f"{job.load.run:016x}")
         crew.gather(run.remote, run.wait, context.say)
         return _led(context, crew, job, run, connection.greeting)
@@ -118,8 +123,10 @@ def _ignore(_events: object) -> None:
     """Nobody listens."""
 
 
-def _is_shared(topic: Topic, group: str | None) -> bool:
-    return group is not None or (topic.native is not None and topic.native.startswith(_QUEUES))
+def is_shared(topic: Topic, group: str | None, scheme: str) -> bool:
+    """Whether the subscribers get each message once in all. MQTT has no queues, whatever a topic is called."""
+    is_queue = topic.native is not None and topic.native.startswith(_QUEUES)
+    return group is not None or (is_queue and not scheme.startswith("mqtt"))
 
 
 def _workers(asked: int | None, load: Load, scheme: str) -> int:

@@ -7,12 +7,12 @@ import platform
 
 from mqctl import topics
 from mqctl.adapters.inbox import Inbox
+from mqctl.bench import remote
 from mqctl.bench.letters import Post
 from mqctl.bench.messages import Gone
-from mqctl.bench.remote import RemoteChannel
 from mqctl.bench.worker import work
 from mqctl.cli.context import AppContext
-from mqctl.cli.target import connected_as_set
+from mqctl.cli.target import connected_with_hint, target_for
 from mqctl.errors import ConnectionLost
 from mqctl.model import Topic
 from mqctl.profiles import Settings
@@ -27,20 +27,20 @@ def join(context: AppContext, settings: Settings, control: Topic, name: str | No
     """
     name = name or f"{platform.node()}-{os.getpid()}"
     inbox = Inbox()
-    with connected_as_set(context, settings, inbox.put_batch) as connection:
-        channel = RemoteChannel(Post(connection, inbox), name)
+    target = target_for(context, settings)
+    with connected_with_hint(settings, target, inbox.put_batch) as connection:
         context.say(f"worker {name} waits for a run at {topics.text_of(control)} ({connection.greeting.peer})")
-        run = channel.join(control)
-        context.say(f"joined the run {run}")
+        channel = remote.join(Post(connection, inbox), control, name)
+        context.say(f"joined the run {channel.run}")
         try:
-            error = work(name, settings.target(), channel)
+            error = work(name, target, channel)
         except KeyboardInterrupt:
             channel.send(Gone(f"worker {name} was interrupted"))
             raise
     match error:
         case None:
-            context.say(f"the run {run} is over")
+            context.say(f"the run {channel.run} is over")
         case EOFError():
-            raise ConnectionLost(f"the run {run} ended early: {error}")
+            raise ConnectionLost(f"the run {channel.run} ended early: {error}")
         case _:
             raise error

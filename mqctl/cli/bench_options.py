@@ -84,7 +84,7 @@ class LoadOptions:
         int, typer.Option("--in-flight", min=1, metavar="N", help="Unconfirmed messages of a publisher without --rate.")
     ] = IN_FLIGHT
 
-    def load(self, run: int, *, shared: bool) -> Load:
+    def load(self, run: int) -> Load:
         """The same as a value.
 
         Raises:
@@ -106,7 +106,7 @@ class LoadOptions:
             duration_s=self.duration or (DURATION_S if self.count is None else None),
             count=self.count,
             in_flight=self.in_flight,
-            shared=shared,
+            shared=False,
         )
 
 

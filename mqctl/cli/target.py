@@ -91,8 +91,15 @@ def connected_as_set(context: AppContext, settings: Settings, sink: EventSink) -
         if (share := _of_console(context, settings, sink)) is not None:
             yield stack.enter_context(share)
             return
+        yield stack.enter_context(connected_with_hint(settings, target_for(context, settings), sink))
+
+
+@contextmanager
+def connected_with_hint(settings: Settings, target: Target, sink: EventSink) -> Iterator[Connection]:
+    """As `connected`, to the target of the settings; with the `local` profile the hint is how to get a hub."""
+    with ExitStack() as stack:
         try:
-            connection = stack.enter_context(connected(target_for(context, settings), sink))
+            connection = stack.enter_context(connected(target, sink))
         except ConnectError as error:
             if _could_be_hosted(settings, error):
                 error.hint = NOBODY_HINT
