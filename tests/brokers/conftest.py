@@ -1,10 +1,8 @@
-"""Each broker is started once, at its first use."""
+"""The brokers that a test names are there, and it gets each in turn."""
 
 from __future__ import annotations
 
-import contextlib
 import ssl
-from collections.abc import Iterator
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -35,12 +33,6 @@ class OneWorkerEach(LoadScopeScheduling):
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     require.demand(item)
-
-
-@pytest.fixture(scope="session")
-def fleet() -> Iterator[Fleet]:
-    with contextlib.ExitStack() as stack:
-        yield Fleet(stack)
 
 
 def _each(scheme: str) -> list[ParameterSet]:

@@ -14,6 +14,11 @@ from tests.brokers import require
 USER, PASSWORD = "somebody", "pass:word"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        require.prepare(item)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     require.demand(item)
 

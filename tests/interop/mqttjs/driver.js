@@ -22,12 +22,14 @@ function readable({ correlationData, ...others } = {}) {
   return correlationData ? { ...others, correlationData: correlationData.toString("hex") } : others;
 }
 
-async function subscribe([topic, qos]) {
+function subscribe([topic, qos]) {
+  const granted = client.subscribeAsync(topic, { qos: Number(qos) }).then(([grant]) => report({ granted: grant.qos }));
+  // What was retained may come before the grant (MQTT 3.1.1, 3.8.4), and is told after it.
   client.on("message", (name, payload, { qos, retain, properties }) =>
-    report({ topic: name, payload: payload.toString("hex"), qos, retain, properties: readable(properties) }),
+    granted.then(() =>
+      report({ topic: name, payload: payload.toString("hex"), qos, retain, properties: readable(properties) }),
+    ),
   );
-  const [granted] = await client.subscribeAsync(topic, { qos: Number(qos) });
-  report({ granted: granted.qos });
 }
 
 async function publish(messages) {
