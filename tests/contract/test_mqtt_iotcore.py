@@ -1,0 +1,48 @@
+"""The MQTT transport keeps its contract at a broker that comes as a Python package."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from mqctl.adapters.mqtt import MqttAdapter
+from mqctl.target import Endpoint, MqttOptions, Secret, Target, TlsOptions, is_web_socket
+from mqctl.testing.contract import AdapterContract, Link, Subject
+from tests.brokers.launch import launch
+from tests.brokers.process import HOST, Broker
+
+SINCE_5 = frozenset({"headers", "content-type", "reply-to", "expires"})
+
+
+@pytest.fixture(scope="module")
+def iotcore() -> Iterator[Broker]:
+    with launch("iotcore") as broker:
+        yield broker
+
+
+class TestMqttAtIotcore(AdapterContract):
+    @pytest.fixture(params=["mqtt", "mqtt+ssl", "mqtt+ws", "mqtt+wss", "mqtt-v5", "mqtt+ssl-v5"])
+    def subject(self, iotcore: Broker, request: pytest.FixtureRequest) -> Iterator[Subject]:
+        scheme, _, is_5 = request.param.partition("-")
+        upstream = Endpoint(HOST, iotcore.ports[request.param])
+        with Link(upstream) as link:
+            target = Target(
+                scheme=scheme,
+                endpoints=(link.endpoint,),
+                path=iotcore.path if is_web_socket(scheme) else "",
+                user=iotcore.user,
+                password=Secret(iotcore.password),
+                tls=TlsOptions(ca_file=str(iotcore.ca_file)),
+                mqtt=MqttOptions(version="5" if is_5 else "3.1.1"),
+            )
+            with Link(upstream) as gone:
+                nowhere = gone.endpoint
+            yield from Subject(
+                adapter=MqttAdapter(),
+                target=target,
+                features=MqttAdapter.info.features - (frozenset() if is_5 else SINCE_5),
+                link=link,
+                nobody=dataclasses.replace(target, endpoints=(nowhere,)),
+            ).serve()
