@@ -15,6 +15,8 @@ from __future__ import annotations
 from mqctl.testing.laws_acknowledge import AcknowledgeLaws
 from mqctl.testing.laws_connect import ConnectLaws
 from mqctl.testing.laws_publish import PublishLaws
+from mqctl.testing.laws_retained import RetainedLaws
+from mqctl.testing.laws_session import SessionLaws
 from mqctl.testing.laws_subscribe import SubscribeLaws
 from mqctl.testing.link import Link
 from mqctl.testing.recorder import Recorder
@@ -23,5 +25,5 @@ from mqctl.testing.subject import Subject, fresh_topic
 __all__ = ["AdapterContract", "Link", "Recorder", "Subject", "fresh_topic"]
 
 
-class AdapterContract(ConnectLaws, PublishLaws, SubscribeLaws, AcknowledgeLaws):
+class AdapterContract(ConnectLaws, PublishLaws, SubscribeLaws, AcknowledgeLaws, RetainedLaws, SessionLaws):
     """All laws. A subclass provides the fixture `subject`."""

@@ -48,6 +48,7 @@ class PublishLaws:
 
     @pytest.mark.parametrize("payload", _TEXTS.values(), ids=_TEXTS)
     def test_a_payload_arrives_as_it_was_sent(self, subject: Subject, payload: bytes) -> None:
+        subject.carries(payload)
         connection, recorder = subject.connect()
         topic = subject.topic()
         subscription = connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)

@@ -36,6 +36,7 @@ class Subject:
         stranger: As somebody whom the broker does not let in.
         forbidden: A topic that `target`'s user may not publish to.
         text_only: Whether payloads that are not UTF-8 are refused.
+        payload_max: Bytes of the largest payload that travels in bearable time.
         patience_s: How long to wait for what must come.
     """
 
@@ -49,6 +50,7 @@ class Subject:
     stranger: Target | None = None
     forbidden: tuple[Target, Topic] | None = None
     text_only: bool = False
+    payload_max: int = 8 * 1024 * 1024
     patience_s: float = 10.0
     _open: list[Connection] = field(default_factory=list)
 
@@ -56,6 +58,11 @@ class Subject:
         """Skip the test where the feature is missing."""
         if feature not in (self.features or self.adapter.info.features):
             pytest.skip(f"{self.adapter.info.name} at this broker has no {feature}")
+
+    def carries(self, payload: bytes) -> None:
+        """Skip the test where a payload of this size takes too long."""
+        if len(payload) > self.payload_max:
+            pytest.skip(f"{len(payload):,} bytes take too long here")
 
     def a_queue(self) -> Topic:
         """A fresh queue; skips the test where there are none."""

@@ -9,16 +9,20 @@ import pytest
 
 from mqctl.adapters.mqtt import MqttAdapter
 from mqctl.model import Dialect, Topic
-from mqctl.target import Endpoint, MqttOptions, Secret, Target, TlsOptions
+from mqctl.target import Endpoint, MqttOptions, Secret, Target, TlsOptions, is_web_socket
 from mqctl.testing.contract import AdapterContract, Link, Subject
 from tests.brokers.process import HOST, Broker, free_ports
 
+PAYLOAD_MAX = 8 * 1024 * 1024
 SINCE_5 = {"headers", "content-type", "reply-to", "expires"}
 LACKING = {
     "classic": {"shared"},
     "rabbitmq": {"shared"},
 }
 """What a broker cannot do of what the transport can."""
+
+SLOW = {"mosquitto": 100_000}
+"""Payloads that a broker sends in bearable time over WebSocket: Mosquitto 2.0 sends 4 KiB each tenth of a second."""
 
 ONLY_3 = ("classic", "rabbitmq")
 """Brokers without MQTT 5."""
@@ -48,7 +52,7 @@ class TestContract(AdapterContract):
             target = Target(
                 scheme=scheme,
                 endpoints=(link.endpoint,),
-                path=mqtt_broker.path if "ws" in scheme else "",
+                path=mqtt_broker.path if is_web_socket(scheme) else "",
                 user=mqtt_broker.user,
                 password=Secret(mqtt_broker.password),
                 tls=TlsOptions(ca_file=str(mqtt_broker.ca_file)),
@@ -72,6 +76,7 @@ def _subject(broker: Broker, target: Target, link: Link, version: str) -> Subjec
         link=link,
         nobody=dataclasses.replace(target, endpoints=(Endpoint(HOST, free_ports(1)[0]),)),
         stranger=dataclasses.replace(target, password=Secret("wrong")),
+        payload_max=SLOW.get(broker.name, PAYLOAD_MAX) if is_web_socket(target.scheme) else PAYLOAD_MAX,
         forbidden=(limited, Topic(levels=("forbidden", "x")))
         if version == "5" and broker.name == "mosquitto"
         else None,
