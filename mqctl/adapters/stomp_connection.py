@@ -128,6 +128,8 @@ class StompConnection:
             reason = f"{reason} after complaining: {complaint.text}"
         elif (mute := self._reading.web_socket_mute) and mute in reason:
             reason = f"{reason}: it refused something, and over stomp:// it would say why"
+        elif self._web_socket and self._transport.frames_broken and not self._reading.web_socket_binary:
+            reason = f"{reason}; over WebSocket {self._reading.broker} spoils payloads that are not UTF-8"
         self._receipts.lose(reason)
         self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
 

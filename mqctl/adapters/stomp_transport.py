@@ -103,6 +103,7 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self._quiet_since_ns: int | None = None
         self._early: list[Frame] = []
         self.first_bytes = b""
+        self.frames_broken = False
 
     @property
     def web_server(self) -> str:
@@ -194,6 +195,7 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         except FrameError as error:
             taker.on_frames(error.frames, time.monotonic_ns())
             reason = f"the broker broke the protocol: {error}"
+            self.frames_broken = True
         self._stopped.set()
         self.set_connected(False)
         self._stream.abort()

@@ -137,6 +137,14 @@ class TestEnds:
             peer.sock.sendall(b"\x83\0")
             assert "broke WebSocket's rules: no such kind of frame: 3" in recorder.disconnected().reason
 
+    def test_a_payload_that_classic_spoiled_is_explained(self):
+        """It replaces each byte that is no text by three, and leaves content-length as it was."""
+        headers = {"destination": "/topic/t", "message-id": "m", "subscription": "1"}
+        spoiled = encode("MESSAGE", headers, b"a\xffb", version=Version.V1_2).replace(b"\xff", "\ufffd".encode())
+        with session(CLASSIC) as (_, peer, recorder):
+            peer.sock.sendall(framed(Opcode.TEXT, spoiled))
+            assert "ActiveMQ Classic spoils payloads that are not UTF-8" in recorder.disconnected().reason
+
     @pytest.mark.parametrize(
         ("answer", "kind", "words"),
         [
