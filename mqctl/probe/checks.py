@@ -20,6 +20,8 @@ ROUND_TRIPS: Final = 20
 SMALLEST: Final = 1024
 _BEAT_S: Final = 1.0
 _BEATS_WAITED: Final = 2
+_LATE_S: Final = 0.5
+_SHARED_S: Final = 0.05
 
 
 class Seen(NamedTuple):
@@ -70,7 +72,7 @@ def ack_auto(ground: Ground) -> Seen:
     with store(ground) as kept:
         kept.fill(b"1")
         with kept.consumer(AckMode.AUTO) as visit:
-            visit.wait(1)
+            visit.need(1)
             visit.settle()
         left = _what_is_left(kept)
     return _yes_or_no(not left, "a delivered message is done", "a delivered message came again")
@@ -107,16 +109,16 @@ def _after_acking_the_second(ground: Ground, mode: AckMode) -> tuple[bytes, ...]
     with store(ground) as kept:
         kept.fill(b"1", b"2", b"3")
         with kept.consumer(mode) as visit:
-            visit.wait(3)
-            token = next(delivery.ack for delivery in visit.deliveries if delivery.payload == b"2")
-            assert token is not None
-            visit.connection.ack(token)
+            visit.need(3)
+            visit.ack(b"2")
         return _what_is_left(kept)
 
 
 def _what_is_left(kept: Store) -> tuple[bytes, ...]:
     with kept.consumer(AckMode.INDIVIDUAL) as visit:
         visit.settle()
+        # A broker may serve what was left over after what is new: ActiveMQ Classic 5.18 does so over MQTT.
+        visit.pause(_LATE_S)
         visit.ack_all()
         return tuple(sorted(visit.payloads))
 
@@ -126,13 +128,10 @@ def nack(ground: Ground) -> Seen:
     with store(ground) as kept:
         kept.fill(b"1")
         with kept.consumer(AckMode.INDIVIDUAL) as visit:
-            visit.wait(1)
-            token = visit.deliveries[0].ack
-            assert token is not None
-            visit.connection.nack(token)
+            visit.need(1)
+            visit.nack_first()
             visit.settle()
             again = len(visit.deliveries) > 1
-            visit.deliveries[0].ack = None
             visit.ack_all()
         left = _what_is_left(kept)
     if again:
@@ -148,7 +147,7 @@ def prefetch(ground: Ground) -> Seen:
     with store(ground) as kept:
         kept.fill(b"1", b"2", b"3")
         with kept.consumer(AckMode.INDIVIDUAL, prefetch=1) as visit:
-            visit.wait(1)
+            visit.need(1)
             visit.settle()
             ahead = len(visit.deliveries)
             visit.ack_all()
@@ -221,6 +220,10 @@ def shared(ground: Ground) -> Seen:
         for member in (one, other):
             member.subscribe(topic, shared=group)
         one.publish(topic, *sent)
+        deadline = time.monotonic() + ground.patience_s
+        while len(one.deliveries) + len(other.deliveries) < len(sent) and time.monotonic() < deadline:
+            one.pause(_SHARED_S)
+            other.pause(_SHARED_S)
         for member in (one, other):
             member.settle()
         got = sorted(one.payloads + other.payloads)

@@ -86,6 +86,28 @@ class Visit:
         self.deliveries = [delivery for delivery in self.deliveries if delivery.payload != mark]
         self.connection.unsubscribe(subscription, timeout_s=self._ground.patience_s)
 
+    def need(self, count: int) -> None:
+        """As `wait`, where nothing can be found out without these messages.
+
+        Raises:
+            OperationTimeout: They did not come.
+        """
+        if not self.wait(count):
+            raise OperationTimeout(f"{len(self.deliveries)} of {count} messages came")
+
+    def ack(self, payload: bytes) -> None:
+        """Acknowledge the message that carries `payload`."""
+        for delivery in self.deliveries:
+            if delivery.payload == payload and delivery.ack is not None:
+                self.connection.ack(delivery.ack)
+                delivery.ack = None
+
+    def nack_first(self) -> None:
+        """Refuse the first message that came."""
+        if (token := self.deliveries[0].ack) is not None:
+            self.connection.nack(token)
+            self.deliveries[0].ack = None
+
     def ack_all(self) -> None:
         """Acknowledge every message that has come and was not acknowledged before."""
         for delivery in self.deliveries:
@@ -120,6 +142,7 @@ class Ground:
 
     Attributes:
         prefix: What the names of all topics and queues begin with, in dotted levels.
+        spoken: The protocol and its version, once that is known.
         left_behind: What could not be removed again, in words.
     """
 
@@ -127,6 +150,7 @@ class Ground:
     target: Target
     prefix: str = DEFAULT_PREFIX
     patience_s: float = PATIENCE_S
+    spoken: str = ""
     left_behind: list[str] = field(default_factory=list)
     queue: Topic = field(init=False)
     """One for all: brokers that cannot delete a queue over STOMP keep its name."""

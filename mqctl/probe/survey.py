@@ -11,8 +11,6 @@ from mqctl.probe.encryption import encryption
 from mqctl.probe.findings import Finding, Outcome, Report
 from mqctl.probe.ground import Ground
 
-_VERSION_KEYS = ("version", "protocol")
-
 
 def survey(ground: Ground, *, max_bytes: int, tell: Callable[[str], None]) -> Report:
     """Ask everything; what goes wrong with one question is its answer.
@@ -27,6 +25,7 @@ def survey(ground: Ground, *, max_bytes: int, tell: Callable[[str], None]) -> Re
     """
     with ground.visit() as visit:
         greeting = visit.connection.greeting
+    ground.spoken = f"{ground.target.scheme.partition('+')[0].upper()} {greeting.detail.get('version', '')}".rstrip()
     findings = [_greeted(ground, greeting), encryption(ground.target)]
     for check in all_checks(max_bytes):
         tell(check.question)
@@ -35,14 +34,12 @@ def survey(ground: Ground, *, max_bytes: int, tell: Callable[[str], None]) -> Re
 
 
 def _greeted(ground: Ground, greeting: Connected) -> Finding:
-    version = next((greeting.detail[key] for key in _VERSION_KEYS if key in greeting.detail), None)
-    spoken = f"{ground.adapter.info.name} {version}" if version else ground.adapter.info.name
     said = {
         "server": greeting.server,
-        "protocol": spoken,
+        "protocol": ground.spoken,
         "dialect": str(greeting.dialect) if greeting.dialect else None,
     }
-    seen = f"{greeting.server or 'a broker that does not say its name'}, {spoken}"
+    seen = f"{greeting.server or 'a broker that does not say its name'}, {ground.spoken}"
     if greeting.dialect:
         seen += f", read as {greeting.dialect}"
     return Finding("server", Outcome.YES, seen, {name: value for name, value in said.items() if value})
@@ -50,7 +47,7 @@ def _greeted(ground: Ground, greeting: Connected) -> Finding:
 
 def _ask(ground: Ground, check: Check) -> Finding:
     if check.needs and check.needs not in ground.adapter.info.features:
-        return Finding(check.question, Outcome.UNSUPPORTED, f"{ground.adapter.info.name} has no such thing")
+        return Finding(check.question, Outcome.UNSUPPORTED, f"{ground.spoken} has no such thing")
     try:
         return Finding(check.question, *check.run(ground))
     except UnsupportedError as error:
