@@ -24,9 +24,7 @@ def play(hub_urls: tuple[str, ...], request: pytest.FixtureRequest) -> Play:
     """Plays a case of `driver.js`; what came of it."""
 
     def run(case: str) -> Any:
-        node, script = foreign("stompjs")
-        url = hub_urls[request.param]
-        command = [node, "--experimental-websocket", "--no-warnings", script, url, USER, PASSWORD, case]
+        command = [*foreign("stompjs"), hub_urls[request.param], USER, PASSWORD, case]
         ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
         assert ended.returncode == 0, ended.stderr.decode()
         return json.loads(ended.stdout)

@@ -1,7 +1,11 @@
 /** node driver.js URL USER PASSWORD CASE: plays one case, and prints what came of it as JSON. */
 
 import { Client } from "@stomp/stompjs";
+import WebSocket from "ws";
 import { TcpSocket } from "./tcp.js";
+
+// Every browser has it; Node.js only since 22.
+globalThis.WebSocket = WebSocket;
 
 const [address, user, password, name] = process.argv.slice(2);
 const url = new URL(address);
