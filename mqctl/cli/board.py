@@ -87,7 +87,12 @@ def show(context: AppContext, board: Board, receiver: Receiver, fps: int) -> Non
 
         screen = Screen(board, fps)
         receiver.handle, receiver.complain = board.observe, screen.warn
-        screen.run(receiver)
+        receiver.outages.tell = lambda text: screen.tell(text, wrong=receiver.outages.missing)
+        try:
+            screen.run(receiver)
+        finally:
+            if receiver.outages.reconnects:
+                context.say(receiver.summary())
         return
     receiver.handle = board.printer(context)
     try:

@@ -61,7 +61,11 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """Put a complaint where it does not disturb the picture."""
-        self.board.status = Status(text, wrong=True, hint=self._hint)
+        self.tell(text, wrong=True)
+
+    def tell(self, text: str, *, wrong: bool = False) -> None:
+        """Put a sentence there."""
+        self.board.status = Status(text, wrong=wrong, hint=self._hint)
 
     @property
     def _hint(self) -> str:

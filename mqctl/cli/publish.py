@@ -210,6 +210,18 @@ class RunOptions:
             raise UsageError(f"--rate is above 0 and at most {RATE_MAX:,}, not {self.rate:g}")
         return 1 / self.rate
 
+    def resending(self, asked: Confirmation) -> Resending | None:
+        """What marks what is sent again, if that is wanted.
+
+        Raises:
+            UsageError: Nobody is asked what became of the messages.
+        """
+        if not self.resend_unknown:
+            return None
+        if asked is not Confirmation.BROKER:
+            raise UsageError("--resend-unknown needs --confirm broker: nobody else knows what is unknown")
+        return Resending(os.urandom(8).hex())
+
 
 RATE_MAX = 1_000_000
 READ_BY_LINE = ("--lines", "--jsonl")
@@ -236,6 +248,7 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
     source, usual_s, count = _source(given, what, template, settings, context)
     interval_s = how.interval_s(usual_s)
     tally = Tally(asked=one_of(Confirmation, _preset(settings)("confirm", how.confirm) or "broker", "--confirm"))
+    resending = how.resending(tally.asked)
     inbox = Inbox()
     with connected_as_set(context, settings, inbox.put_batch) as connection:
         publisher = Publisher(
@@ -248,7 +261,7 @@ def publish(ctx: typer.Context, what: InputOptions, message: MessageOptions, how
             keep_going=how.keep_going,
             interrupts=Interrupts(how.timeout),
             outages=Outages(context.say),
-            resending=Resending(os.urandom(8).hex()) if how.resend_unknown else None,
+            resending=resending,
         )
         if given in READ_BY_LINE and context.stdin.isatty():
             context.say("a message for each line that you type; Ctrl-D ends")
