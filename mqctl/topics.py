@@ -7,6 +7,7 @@ starts with `/` is a broker's own and passes through untouched. What a protocol 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -26,6 +27,9 @@ MQTT_SUBTREE = "#"
 MQTT_SHARED_PREFIX = "$share/"
 MQTT_BYTES_MAX = 65_535
 """Of a topic's name (MQTT 3.1.1, 4.7.3)."""
+
+BAYEUX_LEVEL = r"[A-Za-z0-9\-_!~()$@ #+.{}]+"
+"""A segment of a channel, as CometD takes it; Bayeux 1.0 has no blank and none of `#+.{}` there."""
 
 _FOREIGN_WILDCARDS = frozenset({">", "#", "+"})
 _STOMP_SUBTREE = {Dialect.CLASSIC: ">", Dialect.ARTEMIS: "#", Dialect.RABBITMQ: "#", Dialect.HUB: ">"}
@@ -191,3 +195,50 @@ def parse_stomp_pattern(name: str) -> tuple[str, ...]:
     """
     levels = tuple(SUBTREE if level in STOMP_SUBTREES else level for level in name.split("."))
     return _checked(levels, name)
+
+
+def to_bayeux(topic: Topic) -> str:
+    """The channel to publish to.
+
+    Raises:
+        TopicError: It is a wildcard, or has a character that channels have not.
+    """
+    if is_wildcard(topic):
+        raise TopicError(f"cannot publish to a wildcard: {text_of(topic)!r}")
+    return _channel(topic)
+
+
+def to_bayeux_patterns(topic: Topic) -> tuple[str, ...]:
+    """The channels to subscribe to: `/a/**` does not match `/a`, so that a subtree takes two.
+
+    Raises:
+        TopicError: A wildcard before the last level, or a character that channels have not.
+    """
+    if ONE_LEVEL in topic.levels[:-1]:
+        raise TopicError(f"a wildcard of Bayeux is the last level: {text_of(topic)!r}")
+    pattern = _channel(topic)
+    root = topic.levels[:-1]
+    return (_channel(Topic(levels=root)), pattern) if root and topic.levels[-1] == SUBTREE else (pattern,)
+
+
+def _channel(topic: Topic) -> str:
+    if topic.native is not None:
+        return topic.native
+    for level in topic.levels:
+        if level not in (ONE_LEVEL, SUBTREE) and not re.fullmatch(BAYEUX_LEVEL, level):
+            raise TopicError(
+                f"no channel of Bayeux has such a level: {level!r}",
+                hint="letters, digits and -_!~()$@ go everywhere; --native passes the broker's own name through",
+            )
+    return "".join(f"/{level}" for level in topic.levels)
+
+
+def from_bayeux(channel: str) -> str:
+    """The name of a received message: the short form where it leads back there, else the channel itself."""
+    levels = channel.removeprefix("/").split("/")
+    name = ("/" if any("." in level for level in levels) else ".").join(levels)
+    try:
+        there_and_back = to_bayeux(parse(name)) == channel
+    except TopicError:
+        there_and_back = False
+    return name if there_and_back else channel

@@ -215,3 +215,39 @@ def test_every_topic_comes_back_from_mqtt(levels):
     topic = Topic(levels=levels)
     name = topics.to_mqtt(topic, None)
     assert topics.parse(topics.from_mqtt(name, None)) == topic
+
+
+@pytest.mark.parametrize(
+    ("text", "channel"), [("rect", "/rect"), ("a.b", "/a/b"), ("a.b/c", "/a.b/c"), ("/service/x", "/service/x")]
+)
+def test_bayeux_channels(text, channel):
+    topic = topics.parse(text)
+    assert topics.to_bayeux(topic) == channel
+    assert topics.to_bayeux_patterns(topic) == (channel,)
+    assert topics.from_bayeux(channel) == (text if topic.levels else "service.x")
+
+
+@pytest.mark.parametrize(
+    ("text", "channels"),
+    [("a.*", ("/a/*",)), ("a.b.**", ("/a/b", "/a/b/**")), ("**", ("/**",)), ("*", ("/*",)), ("/a/**", ("/a/**",))],
+)
+def test_bayeux_patterns(text, channels):
+    """A subtree begins with what stands before it, which Bayeux does not count."""
+    assert topics.to_bayeux_patterns(topics.parse(text)) == channels
+
+
+@pytest.mark.parametrize("text", ["a.*.b", "*.**", "a:b", "a.ü", "a.,"])
+def test_what_bayeux_cannot_express_to_subscribers(text):
+    with pytest.raises(TopicError):
+        topics.to_bayeux_patterns(topics.parse(text))
+
+
+@pytest.mark.parametrize("text", ["a.*", "**", "a:b", "a.ü"])
+def test_what_bayeux_cannot_express_to_publishers(text):
+    with pytest.raises(TopicError):
+        topics.to_bayeux(topics.parse(text))
+
+
+@pytest.mark.parametrize("channel", ["/", "/a.b", "/a/*", "/a:b", "/a//b", "a"])
+def test_a_channel_that_has_no_short_name_keeps_its_own(channel):
+    assert topics.from_bayeux(channel) == channel
