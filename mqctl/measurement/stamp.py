@@ -1,30 +1,36 @@
 """What is in a message of a measurement: which it is, when it was due, when it was sent, and filler.
 
-It is in the payload, so that it works where there are no headers. Numbers are big-endian:
+It is in the payload, so that it works where there are no headers; and it is text, for brokers and transports that carry
+nothing else. It begins with `mqb1`, then in base64, with big-endian numbers:
 
 | bytes | |
 |---|---|
-| 4 | `mqb1` |
 | 8 | the run |
 | 2 | 1 where the message is measured, 0 in the warm-up |
 | 2 | the publisher, from 0 |
 | 4 | its sequence number, from 0 |
 | 8 | when it was due, in ns of the publisher's monotonic clock |
 | 8 | when it was handed to the transport, by the same clock |
-| rest | filler, the same in all messages of a run |
+| 4 | CRC-32 of the above |
+
+and filler to the end, the same in all messages of a run.
 """
 
 from __future__ import annotations
 
 import random
 import struct
+from base64 import b64encode
+from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import NamedTuple
+from zlib import crc32
 
-_HEADER = struct.Struct(">4sQHHIqq")
 _MAGIC = b"mqb1"
+_NUMBERS = struct.Struct(">QHHIqq")
+_CHECK_BYTES = 4
 
-SIZE_MIN = _HEADER.size
+SIZE_MIN = len(_MAGIC) + len(b64encode(bytes(_NUMBERS.size + _CHECK_BYTES)))
 """The least that a message can be, in bytes."""
 
 PUBLISHERS_MAX = 0xFFFF
@@ -42,24 +48,40 @@ class Mark(NamedTuple):
 
 
 def filler(run: int, size: int) -> bytes:
-    """What fills the messages of a run up to `size` bytes: random, so that nobody gains by compressing it."""
-    return random.Random(run).randbytes(size - SIZE_MIN)  # noqa: S311 - no secrets
+    """What fills the messages of a run up to `size` bytes: random, so that nobody gains much by compressing it."""
+    return b64encode(random.Random(run).randbytes(size))[: size - SIZE_MIN]  # noqa: S311 - no secrets
 
 
 def writer(run: int, size: int) -> Callable[[Mark], bytes]:
     """Makes the payloads of a run."""
-    rest, pack = filler(run, size), _HEADER.pack
-    return lambda mark: pack(_MAGIC, run, *mark) + rest
+    rest, pack = filler(run, size), _NUMBERS.pack
+
+    def write(mark: Mark) -> bytes:
+        numbers = pack(run, *mark)
+        return _MAGIC + b2a_base64(numbers + _check(numbers), newline=False) + rest
+
+    return write
 
 
 def reader(run: int, size: int) -> Callable[[bytes], Mark | None]:
     """Reads payloads; None for what is not of this run, or was changed on its way."""
-    rest, unpack = filler(run, size), _HEADER.unpack_from
+    rest, unpack, start = filler(run, size), _NUMBERS.unpack, len(_MAGIC)
 
     def read(payload: bytes) -> Mark | None:
-        if len(payload) != size or not payload.endswith(rest):
+        if len(payload) != size or not payload.startswith(_MAGIC) or not payload.endswith(rest):
             return None
-        magic, of_run, *mark = unpack(payload)
-        return Mark._make(mark) if magic == _MAGIC and of_run == run else None
+        try:
+            stamp = a2b_base64(payload[start:SIZE_MIN], strict_mode=True)
+        except Error:
+            return None
+        numbers, check = stamp[:-_CHECK_BYTES], stamp[-_CHECK_BYTES:]
+        if len(numbers) != _NUMBERS.size or check != _check(numbers):
+            return None
+        of_run, *mark = unpack(numbers)
+        return Mark._make(mark) if of_run == run else None
 
     return read
+
+
+def _check(numbers: bytes) -> bytes:
+    return crc32(numbers).to_bytes(_CHECK_BYTES)

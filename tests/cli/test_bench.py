@@ -179,7 +179,7 @@ def test_a_stall_is_told_and_the_messages_that_were_due_meanwhile_waited_for_it(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--size", "35"], "a message takes 36 bytes to 256 MiB, not 35"),
+        (["--size", "51"], "a message takes 52 bytes to 256 MiB, not 51"),
         (["--size", "huge"], "not a size: 'huge'"),
         (["--rate", "0"], "--rate is above 0 and at most 10,000,000, not 0"),
         (["--rate", "1e9"], "--rate is above 0 and at most 10,000,000"),

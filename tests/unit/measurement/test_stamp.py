@@ -14,6 +14,7 @@ def test_what_is_written_is_read(size):
     payload = writer(7, size)(MARK)
     assert len(payload) == size
     assert reader(7, size)(payload) == MARK
+    assert payload.isascii()
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,10 @@ def test_what_is_written_is_read(size):
         lambda payload: b"x" + payload[1:],
         lambda payload: payload[:-1] + bytes([payload[-1] ^ 1]),
         lambda payload: b"",
+        lambda payload: payload[:10] + b"!" + payload[11:],
+        lambda payload: payload[:10] + bytes([payload[10] ^ 1]) + payload[11:],
+        lambda payload: payload[:50] + b"==" + payload[52:],
+        lambda payload: b"mqb2" + payload[4:],
         lambda payload: writer(8, len(payload))(MARK),
         lambda payload: writer(8, len(payload))(MARK)[:SIZE_MIN] + payload[SIZE_MIN:],
     ],
