@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from mqctl.adapters import proxy as proxies
+from mqctl.adapters import wire
 from mqctl.adapters.stomp import StompAdapter
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.hub.config import HubConfig
@@ -54,6 +55,13 @@ class TestThrough:
             monkeypatch.setenv(variable, f"http://{proxy.endpoint}")
             assert connect().startswith("mqctl-hub")
             assert proxy.asked == [FAR]
+
+    def test_its_consent_has_no_body_to_wait_for(self, monkeypatch, hub):
+        """RFC 9110, 9.3.6: what follows is the broker's."""
+        monkeypatch.setattr(wire, "_BODY_WAIT_S", 60.0)
+        with proxied(FAR, to=hub) as proxy:
+            monkeypatch.setenv("http_proxy", f"http://{proxy.endpoint}")
+            assert connect()
 
     def test_an_address_without_http_is_one_too(self, monkeypatch, hub):
         with proxied(FAR, to=hub) as proxy:

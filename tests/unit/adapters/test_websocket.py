@@ -133,6 +133,8 @@ class TestEnd:
             assert stream.read() == b""
             assert stream.parting == "WebSocket closed with 1009 (message too big): 65536"
             assert peer.next() == (Opcode.CLOSE, CloseCode.NORMAL.to_bytes(2))
+            stream.abort()
+            assert peer.sock.recv(10) == b"", "goodbye is said once"
 
     def test_a_server_that_only_hangs_up_has_no_parting_words(self):
         with web_pair() as (stream, peer):

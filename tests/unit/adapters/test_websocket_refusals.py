@@ -75,13 +75,24 @@ class TestRefused:
         assert told.endswith("403 Forbidden")
         assert time.monotonic() - before < PATIENCE_S
 
+    def test_a_body_without_a_length_is_not_waited_for_until_the_end(self):
+        before = time.monotonic()
+        assert str(answered(b"HTTP/1.1 403 Forbidden\r\n\r\n", connect_timeout_s=30.0)).endswith("403 Forbidden")
+        assert time.monotonic() - before < 10
+
+    def test_an_answer_without_an_end_is_given_up(self):
+        """After 64 KiB, not at the end of the time."""
+        before = time.monotonic()
+        assert type(answered(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, connect_timeout_s=30.0)) is ProtocolError
+        assert time.monotonic() - before < 10
+
     def test_a_redirect_is_told_and_not_followed(self):
         with FakeBroker() as elsewhere:
-            location = f"Location: http://{elsewhere.endpoint}/ws".encode()
+            location = f"Location: ws://{elsewhere.endpoint}/ws".encode()
             error = answered(page("302 Found", b"", location))
             assert elsewhere.accepted == 0
         assert type(error) is RefusedError
-        assert f"302 Found, go to 'http://{elsewhere.endpoint}/ws'" in str(error)
+        assert f"302 Found, go to 'ws://{elsewhere.endpoint}/ws'" in str(error)
         assert "redirects are not followed" in (error.hint or "")
 
     def test_a_gateway_without_a_broker_leaves_the_next_endpoint_its_turn(self):
