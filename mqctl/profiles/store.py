@@ -120,6 +120,7 @@ class Store:
         if is_path(name):
             path = Path(os.path.normpath(self.cwd / os.path.expanduser(name)))  # noqa: PTH111 - no error for `~nobody`
             if not path.is_file():
+                _refuse_address(name)
                 raise ConfigError(f"no profile at {path}")
             return Found(path.stem, path, Place.PATH)
         places = [at for at in self.places() if firmness is not Firmness.USED or at[0] is not Place.PROJECT]
@@ -208,6 +209,7 @@ class Store:
         return _first(places[name == child.name :], name) or self._unknown(name, f"{child.path}: extends: ")
 
     def _unknown(self, name: str, where: str = "") -> NoReturn:
+        _refuse_address(name)
         known = sorted({found.name for found in self.all()})
         raise ConfigError(
             f"{where}no profile {name!r}; {did_you_mean(name, known)}", hint="mqctl profile list shows all"
@@ -248,6 +250,12 @@ def shipped_dir() -> Path:
     package = Path(__file__).parent
     installed = package / "shipped"
     return installed if installed.is_dir() else package.parent.parent / "profiles"
+
+
+def _refuse_address(name: str) -> None:
+    """An address in place of a name may hold a password, so it is not repeated."""
+    if "://" in name or "@" in name.partition(":")[2]:
+        raise ConfigError("a profile has a name or a file, and this is an address", hint="--url takes an address")
 
 
 def read_document(path: Path) -> dict[str, object]:

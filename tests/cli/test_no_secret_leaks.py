@@ -35,7 +35,7 @@ from mqctl.target import Endpoint, Secret, Target, TlsOptions, parse_url
 from tests.brokers.launch import launch
 from tests.certificates import CLIENT, Authority, self_signed, server_context
 from tests.cli.aws_server import fake_aws
-from tests.cli.commands import Running
+from tests.cli.commands import Running, run
 from tests.cli.fake_server import fake_server
 from tests.cli.leaks import HIDDEN, PASSWORD, QUOTED, WORDS, WRONG, World, forms, leaks
 from tests.cli.terminal import Terminal
@@ -244,6 +244,9 @@ class TestMistakes:
         assert world.run("publish", "x", "1", "--url", url).code in wrong
         assert world.here("tail", "x", MQCTL_URL=url).code in wrong
         world.here("--url", url, "profile", "show", "--origin")
+        world.here("tail", "x", "--profile", url)
+        world.here("profile", "show", url)
+        world.here("profile", "use", url)
         world.here("profile", "add", "p", "--url", url)
         world.plant("q.toml", f"url = {json.dumps(url)}\n")
         for command in (("list",), ("show", "q"), ("check", "q")):
@@ -397,6 +400,48 @@ class TestPrompt:
         finally:
             terminal.close()
         world.hear(terminal.raw)
+
+
+def at_prompt(shown: Terminal) -> bool:
+    return shown.lines[shown.screen.cursor.y].rstrip().endswith(">")
+
+
+class TestConsole:
+    """What is typed there is on the screen; it is not to be remembered, nor said again."""
+
+    LINES = (
+        f"use stomp://ann:{QUOTED}@{HOST}:1",
+        f"use 'stomp://ann:{PASSWORD}@{HOST}:1'",
+        f"use stomp://ann:{WORDS[0]}",
+        f"use ann:{WORDS[0]}@{HOST}",
+        f"use {HOST} --password {WORDS[0]}",
+        f"use {HOST} --password={WORDS[0]}",
+        f"use {HOST} --passwrod {WORDS[0]}",
+        f"use {HOST} --key-password '{WORDS[0]}'",
+    )
+
+    def test_its_history(self, world):
+        kept = ("status", f"use stomp://{HOST}:1", "use x --password env:MINE", "publish x a:b@c")
+        terminal = Terminal(("console", "--url", "mem://x"), {**world.env, "PROMPT_TOOLKIT_NO_CPR": "1"}, width=250)
+        try:
+            terminal.until(at_prompt)
+            for line in (*self.LINES, *kept):
+                enough = len(terminal.raw) + len(line)
+                terminal.type(line.encode() + b"\r")
+                terminal.until(lambda it, enough=enough: len(it.raw) > enough and at_prompt(it))
+            terminal.type(b"\x04")
+            terminal.end()
+        finally:
+            terminal.close()
+        (history,) = world.folder.rglob("console-history")
+        assert [line[1:] for line in history.read_text().splitlines() if line.startswith("+")] == list(kept)
+        world.hear("the screen is theirs")
+
+    @pytest.mark.parametrize("line", LINES)
+    def test_what_it_says_to_a_script(self, world, line):
+        result = run(("--debug", "console", "--url", "mem://x"), world.env, line.encode() + b"\n", cwd=world.folder)
+        assert result.code not in (0, ExitCode.BUG)
+        world.hear(result.out, result.err)
 
 
 class TestHub:

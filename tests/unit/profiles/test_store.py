@@ -68,6 +68,13 @@ class TestSearch:
         with pytest.raises(ConfigError, match=r"no profile at .*/here/x.toml"):
             world.store.find("x.toml")
 
+    @pytest.mark.parametrize("name", ["stomp://me:secret@h", "me:secret@h", "me:se/cret@h", "stomp://secret"])
+    def test_an_address_in_place_of_a_name(self, world, name):
+        """It is not repeated, because there may be a password in it."""
+        with pytest.raises(ConfigError, match="this is an address") as refused:
+            world.store.find(name)
+        assert "cret" not in f"{refused.value} {refused.value.hint}"
+
     def test_directory_that_is_none(self, world):
         """A mistyped MQCTL_PROFILE_DIR is an error and not an empty directory."""
         world.environ["MQCTL_PROFILE_DIR"] = "nowhere"
