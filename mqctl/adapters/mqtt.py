@@ -22,12 +22,13 @@ from mqctl.adapters.mqtt_client import Client, Connack
 from mqctl.adapters.mqtt_connection import MqttConnection, Terms
 from mqctl.adapters.mqtt_messages import Messages
 from mqctl.adapters.mqtt_transport import Transport
-from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, TlsError, UsageError
+from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError, UsageError
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
-from mqctl.protocols.mqtt.dialects import offer_of
+from mqctl.protocols.mqtt.dialects import OFFERS, offer_of
 from mqctl.protocols.mqtt.reasons import refusal
-from mqctl.target import Endpoint, Target, is_encrypted
+from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 
+MQTT_3_1: Final = "3.1"
 MQTT_5: Final = "5"
 SUBPROTOCOLS: Final = ("mqtt",)
 """What WebSocket offers (MQTT 3.1.1, 6)."""
@@ -36,6 +37,9 @@ KEEP_ALIVE_MAX_S: Final = 65_535
 
 _SINCE_5: Final = frozenset({"headers", "content-type", "reply-to", "expires"})
 _CONNACK: Final = 0x20
+_UNAUTHENTICATED: Final = "unauthenticated"
+"""Why RabbitMQ closes a WebSocket, where over TCP it sends a CONNACK."""
+
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
 _FIRST_BYTES: Final = 64
 
@@ -72,7 +76,7 @@ class MqttAdapter:
 
 _REFUSALS: Final = {
     version: Refusals(replace(MqttAdapter.info, name=f"MQTT {version}", features=MqttAdapter.info.features - lacking))
-    for version, lacking in (("3.1", _SINCE_5), ("3.1.1", _SINCE_5), (MQTT_5, frozenset()))
+    for version, lacking in ((MQTT_3_1, _SINCE_5), ("3.1.1", _SINCE_5), (MQTT_5, frozenset()))
 }
 
 
@@ -97,15 +101,13 @@ def _identify(target: Target) -> _Identity:
 
 
 def _connect(transport: Transport, target: Target, who: _Identity, deadline: float, sink: EventSink) -> MqttConnection:
-    messages = Messages(target.dialect, Ledger(), properties=target.mqtt.version == MQTT_5)
-    # Until CONNACK says otherwise, which messages may follow at once.
-    messages.hold = not who.clean
+    messages = Messages(target.dialect, Ledger(), properties=target.mqtt.version == MQTT_5, hold=not who.clean)
     try:
         client = Client(target.mqtt, who.client_id, clean=who.clean, take_publish=messages.take)
         answer = _login(transport, client, target, deadline)
-        messages.hold = answer.session_present
+        terms = _terms(answer, target, who)
         greeting = _greeting(answer, target, who, transport.peer)
-        return MqttConnection(transport, client, messages, greeting=greeting, sink=sink, terms=_terms(answer, target))
+        return MqttConnection(transport, client, messages, greeting=greeting, sink=sink, terms=terms)
     except BaseException:
         transport.kill("refused")
         transport.join(0.0)
@@ -122,7 +124,7 @@ def _login(transport: Transport, client: Client, target: Target, deadline: float
         while client.connack is None:
             data = transport.read(deadline)
             if not data:
-                raise EOFError
+                raise EOFError(transport.parting)
             first = (first + data[:_FIRST_BYTES])[:_FIRST_BYTES]
             if first[0] != _CONNACK:
                 raise _no_mqtt(transport.peer, first, target.scheme)
@@ -157,14 +159,15 @@ def _keep_alive_s(target: Target) -> int:
     return min(math.ceil(target.heart_beat_s), KEEP_ALIVE_MAX_S)
 
 
-def _terms(answer: Connack, target: Target) -> Terms:
+def _terms(answer: Connack, target: Target, who: _Identity) -> Terms:
     # The broker's word counts where it says one (MQTT 5, 3.2.2.3.14).
     every_s = answer.properties.get("ServerKeepAlive", _keep_alive_s(target))
     return Terms(
         _REFUSALS[target.mqtt.version],
         offer_of(target.dialect, answer.properties),
         HeartBeat(send_s=every_s, receive_s=every_s),
-        target.mqtt.version == MQTT_5,
+        properties=target.mqtt.version == MQTT_5,
+        remembered=not who.clean,
     )
 
 
@@ -177,10 +180,18 @@ def _greeting(answer: Connack, target: Target, who: _Identity, peer: str) -> Con
         detail={
             "version": target.mqtt.version,
             "client-id": answer.properties.get("AssignedClientIdentifier", who.client_id),
-            "session": "resumed" if answer.session_present else "new",
+            "session": _session(answer, target),
             **_told(answer.properties),
         },
     )
+
+
+def _session(answer: Connack, target: Target) -> str:
+    """Whether the broker knows us from before (MQTT 3.1.1, 3.2.2.2)."""
+    if answer.session_present:
+        return "resumed"
+    tells = target.mqtt.version != MQTT_3_1 and OFFERS[target.dialect].tells_session
+    return "new" if tells or target.mqtt.clean else "not told"
 
 
 def _told(properties: Mapping[str, object]) -> dict[str, str]:
@@ -201,20 +212,35 @@ def _no_mqtt(peer: str, first: bytes, scheme: str) -> MqctlError:
     return ProtocolError(f"{peer} does not speak MQTT: it says {shown!r}")
 
 
-def _no_answer(peer: str, error: Exception, target: Target) -> ConnectError:
+def _no_answer(peer: str, error: Exception, target: Target) -> MqctlError:
     match error:
         case ssl.SSLError():
             return tls.ended(peer, error)
         case TimeoutError():
-            return ConnectError(f"{peer} accepted the connection but did not answer in time", hint=_hint(target))
+            return ConnectError(
+                f"{peer} accepted the connection but did not answer in time",
+                hint=f"{_version_hint(target)}{_tls_hint(target)}",
+            )
+        case EOFError() if _UNAUTHENTICATED in str(error):
+            return RefusedError(f"{peer} refused the connection: {error}")
         case _:
-            return ConnectError(f"{peer} accepted the connection and hung up without an answer", hint=_hint(target))
+            parting = f" ({error})" if isinstance(error, EOFError) and str(error) else ""
+            return ConnectError(
+                f"{peer} accepted the connection and hung up without an answer{parting}",
+                hint=f"{_version_hint(target)}, or take this user or password{_tls_hint(target)}",
+            )
 
 
-def _hint(target: Target) -> str:
-    """What silence may mean."""
-    other = "3.1.1" if target.mqtt.version == MQTT_5 else MQTT_5
-    version = f"the broker may not speak MQTT {target.mqtt.version}: try --mqtt-version {other}"
+def _version_hint(target: Target) -> str:
+    version = target.mqtt.version
+    other = "3.1.1" if version == MQTT_5 else MQTT_5
+    return f"the broker may not speak MQTT {version} (try --mqtt-version {other})"
+
+
+def _tls_hint(target: Target) -> str:
+    """What else silence may mean, where it cannot be excluded."""
     if is_encrypted(target.scheme):
-        return f"{version}; or it wants a client certificate"
-    return f"{version}; or it speaks TLS: use the scheme {encrypted_scheme(target.scheme)}"
+        return "; or it wants a client certificate"
+    if is_web_socket(target.scheme):
+        return ""
+    return f"; or it speaks TLS: use the scheme {encrypted_scheme(target.scheme)}"

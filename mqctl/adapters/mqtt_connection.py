@@ -40,7 +40,7 @@ from mqctl.protocols.mqtt.reasons import hint_of
 from mqctl.topics import MQTT_ONE_LEVEL, MQTT_SHARED_PREFIX, MQTT_SUBTREE, to_mqtt
 
 USUAL_QOS: Final = 1
-"""What a subscription asks for, and a publish that is to be confirmed."""
+"""Of a publish that is to be confirmed, and of a subscription whose messages must not be lost."""
 
 STRANGERS_AFTER_NS: Final = 2_000_000_000
 """How long messages of a resumed session may wait for a subscription before the user is told of them."""
@@ -53,13 +53,14 @@ class Terms(NamedTuple):
     """What holds for a connection.
 
     `refusals` refuses what this version of MQTT does not have, `offer` what the broker does not take; `properties`
-    tells whether packets have such.
+    tells whether packets have such, `remembered` whether the broker keeps what comes while we are away.
     """
 
     refusals: Refusals
     offer: Offer
     beat: HeartBeat
     properties: bool
+    remembered: bool
 
 
 class MqttConnection:
@@ -238,7 +239,7 @@ class MqttConnection:
             raise UsageError("at QoS 0 nothing is acknowledged", hint="use --qos 1, or leave out --ack")
         pattern = self._pattern(spec)
         subscription = self._messages.begin(pattern, spec)
-        qos = USUAL_QOS if spec.qos is None else spec.qos
+        qos = self._subscribe_qos(spec)
         try:
             request, packet = self._client.compose_subscribe(
                 pattern, qos, skip_retained=spec.retained is Retained.SKIP, headers=spec.headers
@@ -253,6 +254,12 @@ class MqttConnection:
             raise
         self._subscribed_ns = time.monotonic_ns()
         return subscription
+
+    def _subscribe_qos(self, spec: SubscribeSpec) -> int:
+        if spec.qos is not None:
+            return spec.qos
+        careful = self._terms.remembered or spec.ack_mode is not AckMode.AUTO
+        return USUAL_QOS if careful else self._terms.offer.usual_qos
 
     def _pattern(self, spec: SubscribeSpec) -> str:
         pattern = to_mqtt(spec.topic, self.greeting.dialect, subscribing=True)

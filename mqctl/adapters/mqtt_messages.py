@@ -61,19 +61,19 @@ class Messages:
         dialect: Whose names these are, if that is known.
         ledger: Where what is to be acknowledged is entered.
         properties: Whether packets have properties, as from MQTT 5 on.
+        hold: Whether messages may come for subscriptions that are not made yet, because the broker remembers us.
     """
 
-    def __init__(self, dialect: Dialect | None, ledger: Ledger, *, properties: bool) -> None:
+    def __init__(self, dialect: Dialect | None, ledger: Ledger, *, properties: bool, hold: bool) -> None:
         self.count = 0
         self.now_ns = 0
         self.events: list[ConnectionEvent] = []
         self.done: list[Arrival] = []
         """Messages that need no token: they are done when the sink has taken the events."""
-        self.hold = False
-        """Whether messages may come for subscriptions that are not made yet, because a session was resumed."""
         self._dialect = dialect
         self.ledger = ledger
         self._properties = properties
+        self._hold = hold
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._subscriptions: dict[SubscriptionId, _Subscription] = {}
@@ -172,7 +172,7 @@ class Messages:
 
     def _keep(self, held: _Held) -> None:
         """Hold a message for a subscription that may still be made; one that was just ended gets no more."""
-        if not self.hold or self._matches_ended(held.topic):
+        if not self._hold or self._matches_ended(held.topic):
             self._finish(held.arrival)
         elif len(self._held) < HELD_MAX:
             self._held.append(held)

@@ -60,6 +60,11 @@ class Transport:
         # Since when the reader waits for bytes; None while it is busy with some, which is no silence of the broker.
         self._quiet_since_ns: int | None = None
 
+    @property
+    def parting(self) -> str:
+        """Why the peer ended the connection, if it said so below MQTT."""
+        return self._stream.parting
+
     def write(self, data: bytes, deadline: float | None = None) -> None:
         """Send bytes, which may wait for the broker to read.
 
@@ -118,7 +123,7 @@ class Transport:
         except MqctlError as error:
             reason = str(error)
         self.kill(reason)
-        taker.on_closed(self._death)
+        taker.on_closed(f"{self._death} ({self.parting})" if self.parting else self._death)
         if self._abandoned:
             self._stream.close()
 

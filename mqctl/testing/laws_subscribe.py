@@ -40,7 +40,7 @@ class SubscribeLaws:
         subject.publish(subscribers[0][0], topic, b"1", b"2")
         for _, recorder in subscribers:
             recorder.deliveries(2)
-            assert recorder.payloads == [b"1", b"2"]
+            assert subject.as_published(recorder.payloads) == [b"1", b"2"]
 
     def test_a_wildcard_takes_what_it_matches_and_no_more(self, subject: Subject) -> None:
         subject.needs("wildcards")
@@ -51,7 +51,8 @@ class SubscribeLaws:
         for topic in below:
             subject.publish(connection, topic, ".".join(topic.levels[len(root) :]).encode())
         subject.barrier(connection, recorder)
-        assert [each.payload for each in recorder.deliveries(2) if each.subscription == one] == [b"a.x", b"b.x"]
+        matched = [each.payload for each in recorder.deliveries(2) if each.subscription == one]
+        assert subject.as_published(matched) == [b"a.x", b"b.x"]
 
     def test_a_subtree_takes_all_levels_below(self, subject: Subject) -> None:
         subject.needs("wildcards")
@@ -63,7 +64,7 @@ class SubscribeLaws:
         subject.publish(connection, subject.topic(), b"elsewhere")
         recorder.deliveries(3)
         subject.barrier(connection, recorder)
-        assert recorder.payloads[:3] == [b"", b"a", b"a.b"]
+        assert subject.as_published(recorder.payloads[:3]) == [b"", b"a", b"a.b"]
         assert b"elsewhere" not in recorder.payloads
 
     def test_unsubscribe_stops_the_messages(self, subject: Subject) -> None:

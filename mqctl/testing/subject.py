@@ -36,6 +36,7 @@ class Subject:
         stranger: As somebody whom the broker does not let in.
         forbidden: A topic that `target`'s user may not publish to.
         text_only: Whether payloads that are not UTF-8 are refused.
+        ordered: Whether confirmed messages arrive in the order they were published in.
         payload_max: Bytes of the largest payload that travels in bearable time.
         patience_s: How long to wait for what must come.
     """
@@ -50,6 +51,7 @@ class Subject:
     stranger: Target | None = None
     forbidden: tuple[Target, Topic] | None = None
     text_only: bool = False
+    ordered: bool = True
     payload_max: int = 8 * 1024 * 1024
     patience_s: float = 10.0
     _open: list[Connection] = field(default_factory=list)
@@ -63,6 +65,10 @@ class Subject:
         """Skip the test where a payload of this size takes too long."""
         if len(payload) > self.payload_max:
             pytest.skip(f"{len(payload):,} bytes take too long here")
+
+    def as_published(self, payloads: list[bytes]) -> list[bytes]:
+        """Payloads that were published in ascending order: as they came, or sorted where the order is not kept."""
+        return payloads if self.ordered else sorted(payloads)
 
     def a_queue(self) -> Topic:
         """A fresh queue; skips the test where there are none."""

@@ -76,6 +76,8 @@ def _subject(broker: Broker, target: Target, link: Link, version: str) -> Subjec
         link=link,
         nobody=dataclasses.replace(target, endpoints=(Endpoint(HOST, free_ports(1)[0]),)),
         stranger=dataclasses.replace(target, password=Secret("wrong")),
+        # Artemis 2.56 delivers persistent messages in another order, to MQTT 5 clients even at QoS 0.
+        ordered=not (broker.name == "artemis" and version == "5"),
         payload_max=SLOW.get(broker.name, PAYLOAD_MAX) if is_web_socket(target.scheme) else PAYLOAD_MAX,
         forbidden=(limited, Topic(levels=("forbidden", "x")))
         if version == "5" and broker.name == "mosquitto"

@@ -21,7 +21,11 @@ IN_FLIGHT: Final = 1000
 
 
 class Offer(NamedTuple):
-    """What a broker takes."""
+    """What a broker takes.
+
+    `usual_qos` is what a subscription asks for that acknowledges nothing itself. `tells_session` is whether CONNACK
+    says that a session was resumed.
+    """
 
     broker: str = "this broker"
     qos: int = 2
@@ -30,6 +34,8 @@ class Offer(NamedTuple):
     shared: bool = True
     in_flight: int = IN_FLIGHT
     packet_bytes: int = PACKET_MAX
+    usual_qos: int = 1
+    tells_session: bool = True
 
     def refuse_publish(self, qos: int, size: int, *, retain: bool) -> None:
         """Refuse a message that the broker does not take.
@@ -67,8 +73,9 @@ class Offer(NamedTuple):
 
 OFFERS: Mapping[Dialect | None, Offer] = MappingProxyType(
     {
-        Dialect.CLASSIC: Offer(broker="ActiveMQ Classic", shared=False),
-        Dialect.ARTEMIS: Offer(broker="ActiveMQ Artemis"),
+        Dialect.CLASSIC: Offer(broker="ActiveMQ Classic", shared=False, tells_session=False),
+        # From QoS 1 on, it delivers messages in another order than they were published in.
+        Dialect.ARTEMIS: Offer(broker="ActiveMQ Artemis", usual_qos=0),
         Dialect.RABBITMQ: Offer(broker="RabbitMQ", qos=1, shared=False),
         Dialect.MOSQUITTO: Offer(broker="Mosquitto"),
         None: Offer(),
