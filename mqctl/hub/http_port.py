@@ -40,14 +40,20 @@ class HttpPort:
         config: The hub's.
         make_port: Makes what speaks STOMP over a WebSocket.
         snapshot: What `/metrics` tells.
+        crowded: Whether there is no room for another connection.
     """
 
     def __init__(
-        self, config: HubConfig, make_port: Callable[[Framing], _Port], snapshot: Callable[[], metrics.Snapshot]
+        self,
+        config: HubConfig,
+        make_port: Callable[[Framing], _Port],
+        snapshot: Callable[[], metrics.Snapshot],
+        crowded: Callable[[], bool],
     ) -> None:
         self._config = config
         self._make_port = make_port
         self._snapshot = snapshot
+        self._crowded = crowded
         self._on_loopback = all(is_loopback(endpoint.host) for endpoint in config.http)
         app = web.Application(middlewares=[self._guard])
         app.add_routes([web.get(path, self._stomp, allow_head=False) for path in STOMP_PATHS])
@@ -75,10 +81,13 @@ class HttpPort:
         server = self._runner.server
         return len(server.connections) if server is not None else 0
 
-    def accept(self, *, crowded: bool) -> asyncio.BaseProtocol:
-        """A protocol for the next connection; where it is one too many, that says so."""
-        server = self._runner.server
-        return _TurnedAway() if crowded or server is None else server()
+    def accept(self) -> asyncio.BaseProtocol:
+        """A protocol for the next connection."""
+        return _Door(self._open_door)
+
+    def _open_door(self) -> asyncio.Protocol | None:
+        server = self._runner.server  # None when the hub has stopped meanwhile
+        return None if server is None or self._crowded() else server()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -161,15 +170,26 @@ class _Early:
         """Called by aiohttp at the end."""
 
 
-class _TurnedAway(asyncio.Protocol):
-    """One connection too many."""
+class _Door(asyncio.Protocol):
+    """Lets a new connection in, or says that it is one too many.
+
+    Only once it is made: of those that are accepted in one turn of the loop, none knows of the others.
+    """
+
+    def __init__(self, opened: Callable[[], asyncio.Protocol | None]) -> None:
+        self._opened = opened
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say so, and close."""
-        head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Length: {len(_CROWDED)}\r\nConnection: close\r\n\r\n"
+        """Hand it over, or close."""
         transport = cast("asyncio.Transport", transport)
-        transport.write(head.encode() + _CROWDED)
-        transport.close()
+        handler = self._opened()
+        if handler is None:
+            head = f"HTTP/1.1 503 Service Unavailable\r\nContent-Length: {len(_CROWDED)}\r\nConnection: close\r\n\r\n"
+            transport.write(head.encode() + _CROWDED)
+            transport.close()
+        else:
+            transport.set_protocol(handler)
+            handler.connection_made(transport)
 
 
 def _taken_from(request: web.Request) -> asyncio.Transport | None:

@@ -7,7 +7,6 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from mqctl import __version__
@@ -135,13 +134,12 @@ class Hub:
         # A hub that only `tail` or `watch` hosts does without.
         from mqctl.hub.http_port import HttpPort  # noqa: PLC0415
 
-        self._http = HttpPort(self.config, self._port, self.snapshot)
+        self._http = HttpPort(self.config, self._port, self.snapshot, self._crowded)
         await self._http.start()
-        return partial(self._web_port, self._http)
+        return self._http.accept
 
-    def _web_port(self, http: HttpPort) -> asyncio.BaseProtocol:
-        room = self.config.broker_limits.connections + ASKING_MAX
-        return http.accept(crowded=self._connections >= room)
+    def _crowded(self) -> bool:
+        return self._connections >= self.config.broker_limits.connections + ASKING_MAX
 
     async def _listen(self, make_port: Callable[[], asyncio.BaseProtocol], endpoint: Endpoint) -> list[Endpoint]:
         loop = self.exchange.loop
