@@ -41,7 +41,10 @@ class Histogram:
         Raises:
             ValueError: It is negative.
         """
-        self.record_all((number,))
+        if number < 0:
+            raise ValueError(f"a histogram counts from 0 up, not {number}")
+        self._counts[bucket_of(number)] += 1
+        self._largest = max(self._largest, number)
 
     def record_all(self, numbers: Sequence[int]) -> None:
         """Count numbers; many at once cost the least.

@@ -79,7 +79,7 @@ class Sending:
             self._late_held += self._held
             self._late_max_ns = max(self._late_max_ns, late_ns)
             self._last_after_ns = now_ns - self._from_ns
-            self._series.add_all((now_ns,))
+            self._series.add(now_ns)
         return sequence
 
     def handed_over(self, took_ns: int) -> None:

@@ -17,6 +17,10 @@ class Series:
         self._from_ns = from_ns
         self._counts: Counter[int] = Counter()
 
+    def add(self, at_ns: int) -> None:
+        """Count an event by its time."""
+        self._counts[(at_ns - self._from_ns) // NS_PER_S] += 1
+
     def add_all(self, times_ns: Iterable[int]) -> None:
         """Count events by their times."""
         from_ns = self._from_ns

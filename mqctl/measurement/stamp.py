@@ -28,9 +28,9 @@ from zlib import crc32
 
 _MAGIC = b"mqb1"
 _NUMBERS = struct.Struct(">QHHIqq")
-_CHECK_BYTES = 4
+_CHECKED = struct.Struct(_NUMBERS.format + "I")
 
-SIZE_MIN = len(_MAGIC) + len(b64encode(bytes(_NUMBERS.size + _CHECK_BYTES)))
+SIZE_MIN = len(_MAGIC) + len(b64encode(bytes(_CHECKED.size)))
 """The least that a message can be, in bytes."""
 
 PUBLISHERS_MAX = 0xFFFF
@@ -58,30 +58,23 @@ def writer(run: int, size: int) -> Callable[[Mark], bytes]:
 
     def write(mark: Mark) -> bytes:
         numbers = pack(run, *mark)
-        return _MAGIC + b2a_base64(numbers + _check(numbers), newline=False) + rest
+        return _MAGIC + b2a_base64(numbers + crc32(numbers).to_bytes(4), newline=False) + rest
 
     return write
 
 
 def reader(run: int, size: int) -> Callable[[bytes], Mark | None]:
     """Reads payloads; None for what is not of this run, or was changed on its way."""
-    rest, unpack, start = filler(run, size), _NUMBERS.unpack, len(_MAGIC)
+    rest, unpack, start = filler(run, size), _CHECKED.unpack, len(_MAGIC)
 
     def read(payload: bytes) -> Mark | None:
         if len(payload) != size or not payload.startswith(_MAGIC) or not payload.endswith(rest):
             return None
         try:
             stamp = a2b_base64(payload[start:SIZE_MIN], strict_mode=True)
-        except Error:
+            of_run, *mark, check = unpack(stamp)
+        except (Error, struct.error):
             return None
-        numbers, check = stamp[:-_CHECK_BYTES], stamp[-_CHECK_BYTES:]
-        if len(numbers) != _NUMBERS.size or check != _check(numbers):
-            return None
-        of_run, *mark = unpack(numbers)
-        return Mark._make(mark) if of_run == run else None
+        return Mark._make(mark) if of_run == run and check == crc32(stamp[: _NUMBERS.size]) else None
 
     return read
-
-
-def _check(numbers: bytes) -> bytes:
-    return crc32(numbers).to_bytes(_CHECK_BYTES)

@@ -364,3 +364,16 @@ def test_q_ends_a_run_as_ctrl_c_does(terminal):
     assert shown.end() == ExitCode.INTERRUPTED
     assert b"it was ended before its time" in shown.raw.rpartition(LEAVE)[2]
     assert shown.raw.isascii()
+
+
+def test_ctrl_c_on_a_terminal_reaches_the_workers_through_their_leader_only(terminal):
+    """The terminal sends it to every process in front; a worker that heard it would have no time to tell its books."""
+    shown = terminal("bench", "--rate", "200", "--duration", "1m", "--workers", "2")
+    shown.shows("max")
+    shown.type(b"\x03")
+    assert shown.end() == ExitCode.INTERRUPTED
+    end = shown.raw.rpartition(LEAVE)[2]
+    assert b"killed" not in end
+    assert b"ended by itself" not in end
+    assert b"due to received" in end
+    assert b"attempted 0" not in end

@@ -62,7 +62,10 @@ def test_messages_go_both_ways_in_order(joined):
     assert [channel.receive(1), channel.receive(1), channel.receive(0)] == [Beat(), End(), None]
     channel.send(Ready())
     channel.send(Remark("x" * 10_000))
-    assert crew.hear(1) + crew.hear(0) == [("me", Ready()), ("me", Remark("x" * 10_000))]
+    heard = crew.hear(1)
+    while len(heard) < 2:
+        heard += crew.hear(1)
+    assert heard == [("me", Ready()), ("me", Remark("x" * 10_000))]
 
 
 def test_what_nobody_of_us_wrote_is_passed_over(joined, post):
