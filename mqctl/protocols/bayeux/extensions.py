@@ -1,0 +1,77 @@
+"""Bayeux's extensions as values: what each puts into `ext` or `data`, and what it finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from mqctl.protocols.bayeux import z85
+from mqctl.protocols.bayeux.message import Message
+from mqctl.protocols.bayeux.spec import Ext
+
+TIMESYNC_ACCURACY_MS: Final = 25
+"""How far off a client's clock may be before it is told by how much."""
+
+
+def ext_of(message: Message, name: str) -> Any:
+    """What an extension says in a message; None where it says nothing."""
+    return message.ext.get(name) if message.ext else None
+
+
+def with_ext(message: Message, name: str, value: Any) -> None:
+    """Let an extension say something in a message."""
+    message.ext = {**(message.ext or {}), name: value}
+
+
+class Timesync(NamedTuple):
+    """When a request came, by the client's clock and by ours; times in milliseconds since 1970."""
+
+    sent_ms: float
+    lag_ms: float | None
+    offset_ms: float
+    came_ms: int
+
+    def answer(self, held_ms: int) -> dict[str, Any] | None:
+        """What the reply says. A client that told its lag, and is right, needs no answer."""
+        found: dict[str, Any] = {"tc": self.sent_ms, "ts": self.came_ms, "p": held_ms}
+        if self.lag_ms is None:
+            return found
+        found["a"] = accuracy = self.sent_ms + self.offset_ms + self.lag_ms - self.came_ms
+        return found if self.lag_ms == 0 or abs(accuracy) >= TIMESYNC_ACCURACY_MS else None
+
+
+def read_timesync(message: Message, came_ms: int) -> Timesync | None:
+    """What a request says of the client's time, if it does."""
+    said = ext_of(message, Ext.TIMESYNC)
+    if not isinstance(said, Mapping) or _number(said.get("tc")) is None:
+        return None
+    return Timesync(said["tc"], _number(said.get("l")), _number(said.get("o")) or 0, came_ms)
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+class _Binary(msgspec.Struct):
+    data: str
+    last: bool = True
+
+
+def binary(payload: bytes) -> msgspec.Raw:
+    """Bytes as the `data` of a message whose `ext` is `BINARY_EXT`."""
+    return msgspec.Raw(msgspec.json.encode(_Binary(z85.encode(payload))))
+
+
+BINARY_EXT: Final[dict[str, Any]] = {Ext.BINARY: {}}
+
+
+def read_binary(message: Message) -> bytes | None:
+    """The bytes that a message carries; None where it says of none, or has not the form that it says it has."""
+    if ext_of(message, Ext.BINARY) is None:
+        return None
+    try:
+        return z85.decode(msgspec.json.decode(message.data, type=_Binary).data)
+    except (ValueError, msgspec.DecodeError):
+        return None
