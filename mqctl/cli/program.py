@@ -58,7 +58,7 @@ class LazyGroup(Group):
         name, stand_in, rest = super().resolve_command(ctx, args)
         if stand_in is None:
             return name, None, rest
-        return name, typer.main.get_command(import_module(self.module_of(stand_in.name)).app), rest
+        return name, typer.main.get_command(import_module(self.module_of(stand_in.name or "")).app), rest
 
 
 app = typer.Typer(cls=LazyGroup, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
