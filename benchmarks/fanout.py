@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,15 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measure import ENVIRONMENT, MQCTL, ROOT, in_turn, median, ratio, serving, table
+from benchmarks.measure import ENVIRONMENT, ROOT, broker, hub, in_turn, median, ratio, table
 from mqctl.target import parse_url
 
 PAYLOAD, WINDOW, ROUNDS = 200, 100, 5
 LOADS = {1: 20_000, 100: 1_500}
 """Subscribers, and messages to each."""
-
-FACTS = 10
-"""Lines that a broker's launcher prints when the broker serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +31,10 @@ class Peer:
 def peers() -> Iterator[dict[str, Peer]]:
     """The servers that are installed, by name; the hub is first."""
     with ExitStack() as stack:
-        (url,) = stack.enter_context(serving([MQCTL, "hub", "--stomp", "127.0.0.1:0"]))
+        (url,) = stack.enter_context(hub())
         found = {"hub": Peer(_port(url), {})}
         for name in ("classic", "artemis", "rabbitmq"):
-            lines = stack.enter_context(
-                serving([sys.executable, "-m", "tests.brokers", "run", name, "--heap", "1024"], FACTS)
-            )
-            facts = dict(shlex.split(line)[0].partition("=")[::2] for line in lines if line)
-            if "stomp" in facts:
+            if facts := stack.enter_context(broker(name)):
                 login = {"FANLOAD_USER": facts["user"], "FANLOAD_PASSWORD": facts["password"]}
                 found[f"{name} {facts['version']}"] = Peer(_port(facts["stomp"]), login)
         yield found
@@ -73,9 +64,9 @@ def main() -> None:
         rows = []
         for subscribers, messages in LOADS.items():
             measures = [partial(deliveries_per_s, fanload, peer, subscribers, messages) for peer in servers.values()]
-            hub, *others = in_turn(ROUNDS, *measures)
+            own, *others = in_turn(ROUNDS, *measures)
             for name, other in zip(list(servers)[1:], others, strict=True):
-                rows.append([str(subscribers), name, median(hub, "/s"), median(other, "/s"), ratio(hub, other)])
+                rows.append([str(subscribers), name, median(own, "/s"), median(other, "/s"), ratio(own, other)])
     table(
         f"Fan-out over STOMP, {PAYLOAD}-byte messages, {WINDOW} outstanding",
         ["subscribers", "against", "hub, deliveries", "theirs", "ratio"],

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).parent.parent
 MQCTL = str(Path(sys.executable).parent / "mqctl")
@@ -41,24 +43,40 @@ def median(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
     return f"{value:,.{0 if value >= 100 else 2}f} {unit}"
 
 
-def wall_s(command: Sequence[str]) -> float:
-    """Seconds that a command takes as a whole process."""
+def wall_s(command: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})) -> float:
+    """Seconds that a command takes as a whole process; `settings` are added to its environment."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {**ENVIRONMENT, **settings}
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 @contextmanager
-def serving(command: Sequence[str], lines: int = 1) -> Iterator[list[str]]:
-    """Run a server; inside, its first lines of output, which it prints when it is ready."""
+def serving(command: Sequence[str], last: str = "") -> Iterator[list[str]]:
+    """Run a server; inside, its lines of output up to one that starts with `last`, which tells that it is ready."""
     server = subprocess.Popen(command, env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:
-        yield [server.stdout.readline().strip() for _ in range(lines)]
+        yield list(_through(last, server.stdout))
     finally:
         server.terminate()
         server.wait(30)
         server.stdout.close()
+
+
+def _through(last: str, output: Iterable[str]) -> Iterator[str]:
+    for line in output:
+        yield line.strip()
+        if line.startswith(last):
+            return
+
+
+@contextmanager
+def broker(name: str, heap_mb: int = 1024) -> Iterator[dict[str, str]]:
+    """A real broker in a process of its own; what its launcher tells of it, or nothing where it is not installed."""
+    command = [sys.executable, "-m", "tests.brokers", "run", name, "--heap", str(heap_mb)]
+    with serving(command, last="log=") as lines:
+        yield dict(shlex.split(line)[0].partition("=")[::2] for line in lines)
 
 
 def hub() -> contextmanager[list[str]]:
