@@ -138,3 +138,10 @@ def test_what_is_no_address_is_named(text):
 )
 def test_scheme_says_what_carries_it(scheme, encrypted, web_socket):
     assert (is_encrypted(scheme), is_web_socket(scheme)) == (encrypted, web_socket)
+
+
+def test_secrets_are_equal_by_their_text():
+    """Two readings of one password mean the same, so that a console knows its own broker again."""
+    assert Secret("a") == Secret("a")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert Secret("a") != "a"

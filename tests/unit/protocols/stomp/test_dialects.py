@@ -254,3 +254,8 @@ def test_binary_messages_over_web_socket_are_read_by_all_but_classic(dialect):
 def test_rabbitmq_is_promised_no_heart_beats_over_web_socket(dialect, web_server, promised):
     """Before it greets, only its HTTP server is known."""
     assert promises_beats(dialect, web_server) is promised
+
+
+def test_a_reply_address_is_the_header_of_its_name():
+    message = Outgoing(topic=Topic(levels=("a",)), payload=b"", reply_to="/queue/answers")
+    assert send_headers(Dialect.CLASSIC, message, "/topic/a", now_ms=0) == {"reply-to": "/queue/answers"}
