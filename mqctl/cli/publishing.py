@@ -51,7 +51,8 @@ LONG_S = 3600.0
 class Tally:
     """The books of one run. `lost` and `late` are the two kinds of unknown; `cut` is why the connection went for good.
 
-    A message is counted once, however often it is sent; `resent` counts how often one was sent again.
+    A message is counted once, however often it is sent; `resent` counts how often one was sent again. `unconfirmable`
+    are those that left in a way that no broker answers, so that more than that will never be known.
     """
 
     attempted: int = 0
@@ -59,6 +60,7 @@ class Tally:
     rejected: int = 0
     lost: int = 0
     late: int = 0
+    unconfirmable: int = 0
     resent: int = 0
     bad_input: int = 0
     cut: str | None = None
@@ -69,6 +71,8 @@ class Tally:
     def count(self, outcome: PublishOutcome) -> None:
         """Enter the fate of one message."""
         match outcome:
+            case Confirmed(level) if level < self.asked:
+                self.unconfirmable += 1
             case Confirmed():
                 self.confirmed += self.asked is not Confirmation.NONE
             case Rejected(reason):
@@ -93,11 +97,13 @@ class Tally:
     @property
     def given_up(self) -> bool:
         """Whether confirmations are outstanding that nobody waits for any more."""
-        return self.asked is Confirmation.BROKER and self.unknown > 0
+        return self.asked is Confirmation.BROKER and self.unknown > self.unconfirmable
 
     def line(self) -> str:
         """The last line of a run."""
         asked = "" if self.asked is Confirmation.BROKER else f" (--confirm {self.asked.name.lower()})"
+        if self.unconfirmable:
+            asked += f" ({self.unconfirmable} sent at QoS 0, which no broker confirms)"
         resent = f", resent {self.resent}" if self.resent else ""
         return (
             f"attempted {self.attempted}, confirmed {self.confirmed}, rejected {self.rejected}, unknown {self.unknown}"

@@ -75,10 +75,8 @@ class SubscribeOptions:
         ack = self.ack or settings.command_default(command, "ack")
         prefetch = self.prefetch or settings.command_default(command, "prefetch")
         qos = settings.command_default(command, "qos") if self.qos is None else self.qos
-        return [
-            self._spec(topics.parse(name, native=bool(native)), ack, prefetch or _ahead(count), qos)
-            for name in self.topic
-        ]
+        wanted = [topics.parse(name, native=bool(native)) for name in self.topic]
+        return [self._spec(topic, ack, prefetch or _ahead(topic, count), qos) for topic in wanted]
 
     def _spec(self, topic: Topic, ack: str | None, prefetch: int | None, qos: int | None) -> SubscribeSpec:
         mode = one_of(AckMode, ack, "--ack") if ack else _usual_ack(topic)
@@ -118,9 +116,9 @@ def _usual_ack(topic: Topic) -> AckMode:
     return AckMode.INDIVIDUAL if is_queue else AckMode.AUTO
 
 
-def _ahead(count: int | None) -> int | None:
-    """What we will not print should stay with the broker, for others."""
-    return None if count is None else min(count, 1000)
+def _ahead(topic: Topic, count: int | None) -> int | None:
+    """What we will not print of a queue should stay with the broker, for others; queues go by their native names."""
+    return None if count is None or topic.native is None else min(count, 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,3 +168,14 @@ def test_what_the_broker_says_while_confirmations_are_awaited_is_told():
     run.settle(0.0)
     assert said == ["the broker says: no such exchange"]
     assert run.tally.exit_code() == ExitCode.INCONCLUSIVE
+
+
+def test_what_no_broker_confirms_is_neither_confirmed_nor_given_up():
+    tally = Tally(attempted=2)
+    for level in (Confirmation.SOCKET, Confirmation.BROKER):
+        tally.count(Confirmed(level))
+    assert tally.line() == (
+        "attempted 2, confirmed 1, rejected 0, unknown 1 (1 sent at QoS 0, which no broker confirms)"
+    )
+    assert not tally.given_up
+    assert tally.exit_code() is ExitCode.OK
