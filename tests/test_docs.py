@@ -20,6 +20,8 @@ from mqctl.generators import GENERATORS
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, parse_url
+from tests import readme
+from tests.brokers.launch import LISTENERS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -128,6 +130,40 @@ def test_every_option_that_a_page_names_exists(page, settings):
         for line in re.findall(rf"mqctl {command}\b.*", page.read_text()):
             for option in re.findall(r"(?<= )--[a-z-]+", re.split(r"[|;&`]", line)[0]):
                 assert option in known, f"mqctl {command} {option}"
+
+
+@pytest.fixture(scope="module")
+def collected() -> set[tuple[str, frozenset[str]]]:
+    """Every test that README's table of brokers names: its file, and the parts of its id in brackets."""
+    files = {file for row in readme.brokers().values() for of in row.tests.values() for file in of}
+    listed = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "--quiet", "-n", "0", "-p", "no:randomly", *sorted(files)],
+        stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+    ids = (line.partition("::") for line in listed.splitlines() if "::" in line)
+    return {(file, frozenset(test.partition("[")[2].rstrip("]").split("-"))) for file, _, test in ids}
+
+
+def test_every_transport_of_every_broker_has_its_test(collected):
+    table = readme.brokers()
+    assert table.keys() - {"hub"} == LISTENERS.keys()
+    for name, listeners in LISTENERS.items():
+        served = {listener for listener in listeners if "-" not in listener}
+        assert table[name].tests.keys() == served, name
+        for scheme, files in table[name].tests.items():
+            assert all(any(file == of and {name, scheme} <= parts for of, parts in collected) for file in files), scheme
+
+
+def test_every_transport_of_the_hub_has_its_test(collected):
+    row = readme.brokers()["hub"]
+    assert row.tests.keys() == {"stomp", "stomp+ws"}
+    for scheme, (file,) in row.tests.items():
+        assert any(file == of for of, _ in collected)
+        assert f'"{scheme}"' in (ROOT / file).read_text()
+
+
+def test_what_a_broker_does_not_serve_says_why():
+    assert all(reason.startswith("no ") for row in readme.brokers().values() for reason in row.reasons.values())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
