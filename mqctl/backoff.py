@@ -24,7 +24,7 @@ class Policy(NamedTuple):
     pause_max_s: float
     first_s: float = 0.25
     factor: float = 2.0
-    steady_s: float = 5.0
+    steady_s: float = 2.0
 
     def ceiling_s(self, tries: int) -> float:
         """The longest pause after so many tries."""

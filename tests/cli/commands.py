@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import subprocess
 import sys
@@ -102,7 +103,9 @@ class Running:
             reader.join(PATIENCE_S)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
-                stream.close()
+                # What was not read any more cannot be written out now.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
 
 
 def run(args: tuple[str, ...], env: Mapping[str, str], data: bytes | None = None, **streams: Any) -> Result:

@@ -63,7 +63,7 @@ def test_the_seed_repeats_the_pauses():
     assert pauses(Backoff(policy, random.Random(1))) != pauses(Backoff(policy, random.Random(2)))
 
 
-@pytest.mark.parametrize(("lasted_s", "next_s", "left_s"), [(5.0, 0.25, 60.0), (4.9, 0.5, 54.85)])
+@pytest.mark.parametrize(("lasted_s", "next_s", "left_s"), [(2.0, 0.25, 60.0), (1.9, 0.5, 57.85)])
 def test_only_a_connection_that_lasted_ends_the_outage(lasted_s, next_s, left_s):
     backoff = Backoff(Policy(within_s=60.0, pause_max_s=10.0), Top())
     backoff.lost(0)
