@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mqctl.broker.backlog import Backlog
+from mqctl.broker.backlog import Backlog, Budget
 from mqctl.broker.courier import Courier
 from mqctl.broker.durables import Durables
 from mqctl.broker.effects import DurableEnded, Effect, Evict
@@ -58,6 +58,11 @@ class Broker:
         self._subscriptions = 0
         self._serial = 0
         self._published = 0
+
+    @property
+    def budget(self) -> Budget:
+        """The memory of all held messages, for ports that hold some of their own."""
+        return self._courier.budget
 
     def open(self, session: Any, client_id: str | None = None) -> None:
         """Admit a session. `client_id` is what its durable subscriptions are kept under.

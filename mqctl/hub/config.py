@@ -11,6 +11,9 @@ from mqctl.broker.values import SlowConsumer
 from mqctl.errors import ConfigError
 from mqctl.hub.doorman import is_loopback
 from mqctl.hub.events import HubEvent
+from mqctl.protocols.bayeux.session import Terms
+from mqctl.protocols.bayeux.spec import ConnectionType
+from mqctl.protocols.bayeux.spec import Limits as BayeuxLimits
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from mqctl.target import DEFAULT_PORTS, Endpoint, Secret
 
@@ -20,6 +23,9 @@ DEFAULT_HTTP = Endpoint("127.0.0.1", 61680)
 
 STOMP_PATHS = ("/stomp", "/ws")
 """Where STOMP is on the HTTP port: its own name, and RabbitMQ's path."""
+
+BAYEUX_PATHS = ("/bayeux", "/cometd")
+"""Where Bayeux is on the HTTP port, with all below: its own name, and the path of CometD's examples."""
 
 DRAIN_S = 5.0
 
@@ -50,6 +56,10 @@ class HubConfig:
     slow_consumer: SlowConsumer = SlowConsumer.DROP_OLDEST
     broker_limits: BrokerLimits = field(default_factory=BrokerLimits)
     stomp_limits: StompLimits = field(default_factory=StompLimits)
+    bayeux_limits: BayeuxLimits = field(default_factory=BayeuxLimits)
+    bayeux_terms: Terms = field(default_factory=Terms)
+    callback_polling: bool = False
+    """Whether answers may be scripts, which any page can read, whatever its origin."""
     heart_beat_ms: int = HEART_BEAT_MS
     drain_s: float = DRAIN_S
     """How long a shutdown waits for what is on its way out."""
@@ -66,6 +76,13 @@ class HubConfig:
                     f"a hub that listens on {endpoint} is open to the network, so it needs a password",
                     hint="--user NAME --password env:VARIABLE",
                 )
+
+    @property
+    def bayeux_connection_types(self) -> tuple[ConnectionType, ...]:
+        """What Bayeux may come by, the best first."""
+        return tuple(
+            each for each in ConnectionType if self.callback_polling or each != ConnectionType.CALLBACK_POLLING
+        )
 
     def authenticate(self, user: str | None, password: str | None) -> bool:
         """Whether somebody may come in; takes the same time whatever is wrong."""

@@ -19,11 +19,12 @@ class SessionOpened:
 
 @dataclass(frozen=True, slots=True)
 class SessionClosed:
-    """A connection ended, and why."""
+    """A session ended, and why; `timed_out` where its client was not heard of in time."""
 
     session: str
     peer: str
     reason: str
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,11 @@ from aiohttp import BasicAuth, hdrs, web
 from aiohttp.typedefs import Handler
 
 from mqctl.hub import framing, metrics
-from mqctl.hub.config import STOMP_PATHS, HubConfig
+from mqctl.hub.bayeux_house import BayeuxHouse
+from mqctl.hub.bayeux_http import BayeuxHttp
+from mqctl.hub.config import BAYEUX_PATHS, STOMP_PATHS, HubConfig
 from mqctl.hub.doorman import is_loopback, refused_host, refused_origin
+from mqctl.hub.exchange import Exchange
 from mqctl.hub.framing import Framing
 from mqctl.hub.patience import LINGER_S
 from mqctl.protocols.websocket import VERSION, accept_key
@@ -21,7 +24,10 @@ SUBPROTOCOLS: Final = ("v12.stomp", "v11.stomp", "v10.stomp")
 """STOMP 1.2, 1.1 and 1.0, in the order in which we prefer them."""
 SHUTDOWN_S: Final = 1.0
 """For requests that are being answered when the hub stops."""
-_SERVED: Final = f"there is STOMP over WebSocket at {' and '.join(STOMP_PATHS)}, and /healthz, and /metrics"
+_SERVED: Final = (
+    f"there is STOMP over WebSocket at {' and '.join(STOMP_PATHS)}, Bayeux at {' and '.join(BAYEUX_PATHS)}, "
+    "and /healthz, and /metrics"
+)
 _CROWDED: Final = b"too many connections (limit: connections)\n"
 
 
@@ -41,6 +47,7 @@ class HttpPort:
         make_port: Makes what speaks STOMP over a WebSocket.
         snapshot: What `/metrics` tells.
         crowded: Whether there is no room for another connection.
+        exchange: The broker of the sessions of Bayeux.
     """
 
     def __init__(
@@ -49,6 +56,7 @@ class HttpPort:
         make_port: Callable[[Framing], _Port],
         snapshot: Callable[[], metrics.Snapshot],
         crowded: Callable[[], bool],
+        exchange: Exchange,
     ) -> None:
         self._config = config
         self._make_port = make_port
@@ -57,6 +65,8 @@ class HttpPort:
         self._on_loopback = all(is_loopback(endpoint.host) for endpoint in config.http)
         app = web.Application(middlewares=[self._guard])
         app.add_routes([web.get(path, self._stomp, allow_head=False) for path in STOMP_PATHS])
+        self._bayeux = BayeuxHttp(config, BayeuxHouse(config, exchange))
+        app.add_routes([web.post(f"{path}{{below:(/.*)?}}", self._bayeux.post) for path in BAYEUX_PATHS])
         app.add_routes([web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)])
         self._runner = web.AppRunner(
             app,
@@ -65,6 +75,7 @@ class HttpPort:
             keepalive_timeout=config.stomp_limits.connect_timeout_s,
             lingering_time=LINGER_S,
             shutdown_timeout=SHUTDOWN_S,
+            handler_cancellation=True,
         )
 
     async def start(self) -> None:

@@ -134,7 +134,7 @@ class Hub:
         # A hub that only `tail` or `watch` hosts does without.
         from mqctl.hub.http_port import HttpPort  # noqa: PLC0415
 
-        self._http = HttpPort(self.config, self._port, self.snapshot, self._crowded)
+        self._http = HttpPort(self.config, self._port, self.snapshot, self._crowded, self.exchange)
         await self._http.start()
         return self._http.accept
 

@@ -63,7 +63,7 @@ def test_an_unknown_host():
         (events.SessionOpened("1", "127.0.0.1:5", "STOMP 1.2", None),
          {"event": "opened", "session": "1", "peer": "127.0.0.1:5", "protocol": "STOMP 1.2", "client_id": None}),
         (events.SessionClosed("1", "127.0.0.1:5", "why"),
-         {"event": "closed", "session": "1", "peer": "127.0.0.1:5", "reason": "why"}),
+         {"event": "closed", "session": "1", "peer": "127.0.0.1:5", "reason": "why", "timed_out": False}),
         (events.MessagesDropped("/topic/a", 3, "expired", "1"),
          {"event": "dropped", "destination": "/topic/a", "count": 3, "reason": "expired", "session": "1"}),
         (events.DeadLettered("/queue/q", "id", "why"),

@@ -113,7 +113,12 @@ def test_metrics_need_the_password_where_there_is_one(start):
 @pytest.mark.parametrize(
     ("method", "path", "status", "says"),
     [
-        ("GET", "/", 404, "nothing at /: there is STOMP over WebSocket at /stomp and /ws, and /healthz, and /metrics"),
+        (
+            "GET",
+            "/",
+            404,
+            "nothing at /: there is STOMP over WebSocket at /stomp and /ws, Bayeux at /bayeux and /cometd, and ",
+        ),
         ("GET", "/stomp/", 404, "nothing at /stomp/: "),
         ("GET", "/../etc/passwd", 404, "nothing at "),
         ("POST", "/healthz", 405, "/healthz takes GET and HEAD"),

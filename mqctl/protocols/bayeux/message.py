@@ -77,7 +77,8 @@ def decode(body: bytes, limits: Limits = _LIMITS) -> list[Message]:
         raise MessageError(f"more than {limits.body_bytes} bytes", limit="body_bytes")
     if not is_text(body):
         raise MessageError("not UTF-8")
-    _check_depth(body, limits.depth)
+    if too_deep(body, limits.depth):
+        raise MessageError(f"more than {limits.depth} arrays and objects within each other", limit="depth")
     try:
         messages = [_ONE.decode(body)] if body.lstrip()[:1] == b"{" else _MANY.decode(body)
     except msgspec.DecodeError as error:
@@ -97,10 +98,12 @@ def batch(pieces: Iterable[bytes]) -> bytes:
     return b"[%b]" % b",".join(pieces)
 
 
-def _check_depth(body: bytes, depth: int) -> None:
-    """Count brackets, those in strings only if it comes to that: most bodies have fewer than are allowed."""
+def too_deep(body: bytes, depth: int) -> bool:
+    """Whether more arrays and objects are within each other, in what may be JSON.
+
+    Brackets are counted, those in strings only if it comes to that: most bodies have fewer than are allowed.
+    """
     if body.count(b"[") + body.count(b"{") <= depth:
-        return
+        return False
     steps = _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS)
-    if max(accumulate(memoryview(steps).cast("b")), default=0) > depth:
-        raise MessageError(f"more than {depth} arrays and objects within each other", limit="depth")
+    return max(accumulate(memoryview(steps).cast("b")), default=0) > depth

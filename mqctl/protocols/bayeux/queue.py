@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Item(Protocol):
@@ -19,15 +19,15 @@ class Item(Protocol):
 class Budget(Protocol):
     """The memory of all queues."""
 
-    def admits(self, item: Item, /) -> bool:
+    def admits(self, item: Any, /) -> bool:
         """Whether there is room for it."""
         ...
 
-    def take(self, item: Item, /) -> None:
+    def take(self, item: Any, /) -> None:
         """Count it."""
         ...
 
-    def give(self, item: Item, /) -> None:
+    def give(self, item: Any, /) -> None:
         """Count it no more."""
         ...
 

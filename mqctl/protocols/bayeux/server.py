@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -18,6 +17,7 @@ from mqctl.protocols.bayeux.session import ServerSession, Terms, reply_to
 from mqctl.protocols.bayeux.spec import (
     VERSION,
     Advice,
+    ConnectionType,
     Error,
     Ext,
     Limits,
@@ -25,9 +25,6 @@ from mqctl.protocols.bayeux.spec import (
     Reconnect,
     error,
 )
-
-_SECRET_BYTES: Final = 20
-"""160 random bits: who knows the id of a session has the session (Bayeux, 3.3 asks for 128)."""
 
 BUSY_MS: Final = 10_000
 """When a client that found no room may try again."""
@@ -84,9 +81,11 @@ class Link:
         owner: The cookie that came with it.
         socket: Whether it is a socket, to which one session is bound; else it is a request.
         login: User and password that came with it, outside of the messages.
+        via: What it is called.
     """
 
     address: str
+    via: str = ConnectionType.LONG_POLLING
     owner: str | None = None
     socket: bool = False
     login: tuple[str | None, str | None] | None = None
@@ -117,6 +116,8 @@ class Server:
         limits: What it refuses.
         budget: The memory of all queues.
         connection_types: What it offers, best first.
+        make_secret: Makes the ids of sessions and the cookies of browsers. Who knows one has the session, so they
+            cannot be guessed: Bayeux asks for 128 random bits.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Server:
         limits: Limits,
         budget: Budget,
         connection_types: Sequence[str],
+        make_secret: Callable[[], str],
     ) -> None:
         self.sessions: dict[str, ServerSession] = {}
         self._house = house
@@ -134,6 +136,7 @@ class Server:
         self._limits = limits
         self._budget = budget
         self._connection_types = list(connection_types)
+        self._make_secret = make_secret
         self._by_owner: dict[str, dict[ServerSession, None]] = {}
         self._by_address: dict[str, int] = {}
 
@@ -159,6 +162,10 @@ class Server:
             if reply is not None:
                 request.answer.replies.append(reply)
         return request.answer
+
+    def knows(self, owner: str | None) -> bool:
+        """Whether there are sessions of a cookie."""
+        return owner in self._by_owner
 
     def lapse(self, session: ServerSession, now_ns: int) -> bool:
         """End a session whose client did not connect in time; returns whether that is so."""
@@ -233,9 +240,9 @@ class Server:
             return _failed(message, Error.NO_TRANSPORT, _NEVER)
         link = request.link
         if not link.socket and link.owner not in self._by_owner:
-            link.owner = secrets.token_hex(_SECRET_BYTES)
+            link.owner = self._make_secret()
         session = ServerSession(
-            secrets.token_hex(_SECRET_BYTES),
+            self._make_secret(),
             self._terms,
             self._budget,
             owner=None if link.socket else link.owner,

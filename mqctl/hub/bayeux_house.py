@@ -1,0 +1,107 @@
+"""What the hub's broker is to Bayeux: who is let in, what they subscribe to and publish, what is told of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from time import monotonic_ns, time_ns
+from typing import Final, cast
+
+from mqctl.hub.bayeux_messages import address_of, published
+from mqctl.hub.bayeux_port import BayeuxPort
+from mqctl.hub.config import HubConfig
+from mqctl.hub.events import SessionClosed, SessionOpened
+from mqctl.hub.exchange import Exchange
+from mqctl.protocols.bayeux.extensions import ext_of
+from mqctl.protocols.bayeux.message import Message
+from mqctl.protocols.bayeux.server import Answer, Denied, Link, Server
+from mqctl.protocols.bayeux.session import ServerSession
+from mqctl.protocols.bayeux.spec import Ext
+
+SECRET_BYTES: Final = 20
+"""Of the id of a session, which is all that it takes to have it."""
+_NS_PER_MS: Final = 1_000_000
+
+
+class BayeuxHouse:
+    """The sessions of a hub, over whatever they come.
+
+    Args:
+        config: The hub's.
+        exchange: The broker, and who does what it decides.
+    """
+
+    def __init__(self, config: HubConfig, exchange: Exchange) -> None:
+        self._config = config
+        self._exchange = exchange
+        self._broker = exchange.broker
+        self._names = 0
+        self.server = Server(
+            self,
+            terms=config.bayeux_terms,
+            limits=config.bayeux_limits,
+            budget=exchange.broker.budget,
+            connection_types=config.bayeux_connection_types,
+            make_secret=partial(secrets.token_hex, SECRET_BYTES),
+        )
+
+    def receive(self, messages: list[Message], link: Link) -> Answer:
+        """Do what a request asks.
+
+        Raises:
+            MessageError: It is none.
+        """
+        self._exchange.settle()
+        answer = self.server.receive(messages, link, monotonic_ns(), time_ns() // _NS_PER_MS)
+        self._exchange.settle()
+        return answer
+
+    def admit(self, session: ServerSession, request: Message, link: Link) -> None:
+        """Look at the password, and open a session of the broker."""
+        user, password = _login(request) or link.login or (None, None)
+        if not self._config.authenticate(user, password):
+            raise Denied("wrong user or password")
+        self._names += 1
+        session.port = port = BayeuxPort(f"bayeux-{self._names}", session, self.server, self._exchange, None)
+        self._broker.open(port)
+        self._exchange.tell(SessionOpened(port.name, link.address, f"Bayeux over {link.via}", None))
+        port.set_timer(monotonic_ns())
+
+    def subscribe(self, session: ServerSession, channel: str) -> None:
+        """Subscribe at the broker; the channel is the key."""
+        effects = self._broker.subscribe(session.port, channel, address_of(channel), now_ns=monotonic_ns())
+        self._exchange.apply(effects)
+
+    def unsubscribe(self, session: ServerSession, channel: str) -> None:
+        """The reverse."""
+        self._exchange.apply(self._broker.unsubscribe(session.port, channel, now_ns=monotonic_ns()))
+
+    def publish(self, session: ServerSession, channel: str, message: Message) -> None:  # noqa: ARG002 - the message says it
+        """Give it to the broker."""
+        made = published(message, self._exchange.next_message_id())
+        self._exchange.apply(self._broker.publish(session.port, made, monotonic_ns()))
+
+    def serve(self, session: ServerSession, channel: str, message: Message) -> None:
+        """Nothing: the hub has no services."""
+
+    def supersede(self, session: ServerSession) -> None:
+        """Tell the connect that waits."""
+        cast("BayeuxPort", session.port).supersede()
+
+    def dismiss(self, session: ServerSession, last: Message | None, reason: str, *, timed_out: bool) -> None:
+        """Close the session at the broker, and let its connection know."""
+        port: BayeuxPort = session.port
+        self._exchange.apply(self._broker.close(port, monotonic_ns()))
+        port.end(last, close=False)
+        self._exchange.tell_drops()
+        self._exchange.tell(SessionClosed(port.name, session.address, reason, timed_out=timed_out))
+
+
+def _login(request: Message) -> tuple[str | None, str | None] | None:
+    """User and password of a handshake; a token is a password without a user. None where it has neither."""
+    said = ext_of(request, Ext.AUTHENTICATION)
+    if not isinstance(said, Mapping):
+        return None
+    user, password = said.get("user"), said.get("password", said.get("token"))
+    return (user if isinstance(user, str) else None), (password if isinstance(password, str) else None)

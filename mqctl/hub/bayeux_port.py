@@ -1,0 +1,252 @@
+"""A Bayeux session at the hub: the broker and the exchange on one side, on the other whatever carries it just now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import monotonic_ns
+from typing import Final, Protocol, cast
+
+from mqctl.broker.effects import Deliver, Dropped
+from mqctl.broker.ledger import Subscriber
+from mqctl.broker.values import Address, DropReason, Message
+from mqctl.hub.bayeux_messages import frames, piece
+from mqctl.hub.exchange import Exchange, contained
+from mqctl.protocols.bayeux.message import Message as BayeuxMessage
+from mqctl.protocols.bayeux.message import batch, encode
+from mqctl.protocols.bayeux.queue import Fate
+from mqctl.protocols.bayeux.server import Server
+from mqctl.protocols.bayeux.session import ServerSession, State
+
+_NS_PER_S: Final = 1_000_000_000
+_SLACK_S: Final = 0.001
+_DROPS: Final = {Fate.QUEUE_FULL: DropReason.SLOW_CONSUMER, Fate.MEMORY_FULL: DropReason.MEMORY}
+
+
+class Pusher(Protocol):
+    """A connection over which messages are sent as they come."""
+
+    tag: bytes
+    """Equal where equal arrays are equal bytes on the wire."""
+    ready: bool
+    """Whether it takes more just now."""
+
+    def frame(self, array: bytes) -> bytes:
+        """An array of messages as it travels."""
+        ...
+
+    def push(self, data: bytes) -> None:
+        """Write frames."""
+        ...
+
+    def unbind(self, session: ServerSession, *, close: bool) -> None:
+        """The session is gone, or carried by another; with `close` the connection is to end too."""
+        ...
+
+
+class BayeuxPort:
+    """One session. It is the broker's session, and a `Port` of the exchange.
+
+    Args:
+        name: What the hub calls it; its id is a secret.
+        session: The session.
+        server: Who has it.
+        exchange: The broker, and who does what it decides.
+        is_lazy: Whether what goes to an address may wait for others.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        session: ServerSession,
+        server: Server,
+        exchange: Exchange,
+        is_lazy: Callable[[Address], bool] | None,
+    ) -> None:
+        self.name = name
+        self.session = session
+        self._server = server
+        self._exchange = exchange
+        self._is_lazy = is_lazy
+        self._pusher: Pusher | None = None
+        self._waiter: asyncio.Future[bytes | None] | None = None
+        self._taken: Sequence[Message] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self._dirty = False
+
+    # What the exchange wants
+
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:  # noqa: ARG002 - channels say what they are
+        """Push messages, or let them wait; the same ones by another subscription are left."""
+        if messages is self._taken:
+            return
+        self._taken = messages
+        self.mark_dirty()
+        pusher = self._pusher
+        if pusher is None or not pusher.ready or self._is_lazy is not None or not self.session.straight:
+            self._enqueue(messages)
+            return
+        frame = pieces.get(pusher.tag)
+        if frame is None:
+            frame = pieces[pusher.tag] = b"".join(map(pusher.frame, frames(messages)))
+        if frame:
+            pusher.push(frame)
+
+    def deliver(self, effect: Deliver) -> None:
+        """The same for one message."""
+        self.send([effect.message], effect.subscriber, {})
+
+    def flush(self, now_ns: int) -> None:
+        """Answer the connect that waits, if there is something to say, and set the timer."""
+        self._dirty = False
+        self._taken = None
+        session = self.session
+        if session.state is State.ENDED:
+            return
+        if session.overflowed:
+            self._server.end(session, "too slow (limit: backlog_messages or backlog_bytes)")
+            return
+        pusher = self._pusher
+        if pusher is None or pusher.ready:
+            messages, reply = session.poll(now_ns, pushed=pusher is not None)
+            self._say(cast("list[Message]", messages), reply)
+        self.set_timer(now_ns)
+
+    def hold(self) -> None:
+        """Nothing: what this session publishes is refused while there is no room for it."""
+
+    def release(self) -> None:
+        """Nothing."""
+
+    def unfinished(self) -> None:
+        """Nothing: the broker keeps no backlog for it."""
+
+    def evict(self, reason: str) -> None:
+        """End the session; the broker has forgotten it."""
+        self._server.end(self.session, reason)
+
+    def abort(self) -> None:
+        """End the session at once."""
+        self._server.end(self.session, "a bug in the hub")
+
+    # What carries it
+
+    @property
+    def pushed(self) -> bool:
+        """Whether something carries its messages as they come."""
+        return self._pusher is not None
+
+    def carry_by(self, pusher: Pusher) -> None:
+        """From now on messages are pushed there."""
+        if self._pusher is not pusher:
+            if self._pusher is not None:
+                self._pusher.unbind(self.session, close=False)
+            self._pusher = pusher
+            self.mark_dirty()
+
+    def dropped_by(self, pusher: Pusher) -> None:
+        """A connection is gone. That is not the end of the session, which another may take up."""
+        if self._pusher is pusher:
+            self._pusher = None
+            if self._waiter is None and self.session.state is not State.ENDED:
+                now_ns = monotonic_ns()
+                self.session.rest(now_ns)
+                self.set_timer(now_ns)
+
+    def answer(self, replies: Sequence[BayeuxMessage]) -> bytes:
+        """What a request is answered, now: what waits goes with it, unless that is pushed."""
+        messages = [] if self._pusher is not None else self.session.take()
+        return _array(cast("list[Message]", messages), replies)
+
+    def answer_connect(self, replies: Sequence[BayeuxMessage]) -> asyncio.Future[bytes | None]:
+        """What a request with a connect is answered, then or now; None where a newer connect took its place."""
+        now_ns = monotonic_ns()
+        self._waiter = waiter = self._exchange.loop.create_future()
+        messages, reply = self.session.poll(now_ns, pushed=self._pusher is not None)
+        self._say(cast("list[Message]", messages), reply, replies)
+        self.set_timer(now_ns)
+        return waiter
+
+    def give_up(self, waiter: asyncio.Future[bytes | None]) -> None:
+        """The client of a connect that waits is gone; its session has as long as after any connect."""
+        if self._waiter is waiter:
+            self._waiter = None
+            now_ns = monotonic_ns()
+            self.session.rest(now_ns)
+            self.set_timer(now_ns)
+
+    def supersede(self) -> None:
+        """A newer connect came. Over a socket the old one is forgotten, a request is told."""
+        self._resolve(None)
+
+    def end(self, last: BayeuxMessage | None, *, close: bool) -> None:
+        """The session is gone; say the last to the connect that waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if last is not None:
+            self._say([], last)
+        self._resolve(None)
+        if self._pusher is not None:
+            self._pusher.unbind(self.session, close=close)
+            self._pusher = None
+
+    def _enqueue(self, messages: Sequence[Message]) -> None:
+        now_ns = monotonic_ns()
+        for message in messages:
+            if not piece(message):
+                continue
+            lazy = self._is_lazy is not None and self._is_lazy(message.address)
+            for dropped, fate in self.session.enqueue(message, now_ns, lazy=lazy):
+                address = cast("Message", dropped).address
+                self._exchange.apply([Dropped(address, 1, _DROPS[fate])])
+
+    def _say(
+        self, messages: Sequence[Message], reply: BayeuxMessage | None, replies: Sequence[BayeuxMessage] = ()
+    ) -> None:
+        """Send messages and the reply to a connect; a request that has one takes other replies along."""
+        if reply is not None and self._waiter is not None:
+            self._resolve(_array(messages, [*replies, reply]))
+            return
+        pusher = self._pusher
+        if pusher is None:
+            return
+        arrays = frames(messages)
+        if reply is not None:
+            arrays.append(batch([encode(reply)]))
+        if arrays:
+            pusher.push(b"".join(map(pusher.frame, arrays)))
+
+    def _resolve(self, answer: bytes | None) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(answer)
+
+    def mark_dirty(self) -> None:
+        """Something may have to be said at the end of this turn of the loop."""
+        if not self._dirty:
+            self._dirty = True
+            self._exchange.mark_dirty(self)
+
+    def set_timer(self, now_ns: int) -> None:
+        """Come back when the session wants to be asked again."""
+        deadline_ns = self.session.next_deadline_ns()
+        if self._timer is not None:
+            if deadline_ns >= self._timer_ns:
+                return
+            self._timer.cancel()
+        self._timer_ns = deadline_ns
+        delay_s = max(0, deadline_ns - now_ns) / _NS_PER_S + _SLACK_S
+        self._timer = self._exchange.loop.call_later(delay_s, self._on_time)
+
+    @contained
+    def _on_time(self) -> None:
+        self._timer = None
+        now_ns = monotonic_ns()
+        if not self._server.lapse(self.session, now_ns):
+            self.flush(now_ns)
+
+
+def _array(messages: Sequence[Message], replies: Sequence[BayeuxMessage]) -> bytes:
+    """The answer to a request: what waited, then the replies."""
+    return batch([*map(piece, messages), *map(encode, replies)])
