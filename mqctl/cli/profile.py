@@ -121,8 +121,8 @@ def add_profile(
     """Write a profile into your configuration, and print its file.
 
     Examples:
-      mqctl profile add work --url stomp+ssl://broker.example:61614 --user alice --password-ref env:WORK_PASSWORD
-      mqctl profile add shop --amazonmq orders --user alice --password-ref aws-secret:shop/broker#password
+      mqctl profile add work --url stomp+ssl://broker.example --user alice
+      mqctl profile add shop --amazonmq orders --password-ref aws-secret:shop
     """
     from mqctl.profiles import edit
 
