@@ -21,6 +21,8 @@ from mqctl.protocols.bayeux.spec import Ext
 
 SECRET_BYTES: Final = 20
 """Of the id of a session, which is all that it takes to have it."""
+EARLY_BYTES: Final = 64 * 1024
+"""Of a request by somebody who has no session yet."""
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -56,6 +58,15 @@ class BayeuxHouse:
         answer = self.server.receive(messages, link, monotonic_ns(), time_ns() // _NS_PER_MS)
         self._exchange.settle()
         return answer
+
+    def close(self) -> None:
+        """End every session. A connect that waits is answered as if its time were over: its client will come back."""
+        self._exchange.settle()
+        now_ns = monotonic_ns()
+        for session in list(self.server.sessions.values()):
+            session.hurry(now_ns)
+            cast("BayeuxPort", session.port).flush(now_ns)
+            self.server.end(session, "the hub was stopped")
 
     def admit(self, session: ServerSession, request: Message, link: Link) -> None:
         """Look at the password, and open a session of the broker."""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from aiohttp import BasicAuth, hdrs, web
 
-from mqctl.hub.bayeux_house import BayeuxHouse
+from mqctl.hub.bayeux_house import EARLY_BYTES, BayeuxHouse
 from mqctl.hub.bayeux_port import BayeuxPort
-from mqctl.hub.config import HubConfig
+from mqctl.hub.bayeux_push import BayeuxSocket, EventStream
+from mqctl.hub.config import BAYEUX_PATHS, HubConfig
 from mqctl.hub.doorman import refused_origin
+from mqctl.hub.exchange import Exchange
+from mqctl.hub.upgrade import answer, is_upgrade, take_over, upgrade
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
 from mqctl.protocols.bayeux.server import Answer, Link
 from mqctl.protocols.bayeux.session import State
-from mqctl.protocols.bayeux.spec import COOKIE, MEDIA_TYPE
+from mqctl.protocols.bayeux.spec import COOKIE, EVENT_STREAM, MEDIA_TYPE
+from mqctl.protocols.websocket import CloseCode
 
-EARLY_BYTES: Final = 64 * 1024
-"""Of a request by somebody who has no session yet."""
 _SUPERSEDED: Final = "a newer connect of this session came"
+_WANTED: Final = "Bayeux wants a POST, a WebSocket, or an event stream of a session, whose id ends the path"
 _HEADERS: Final = {
     hdrs.CONTENT_TYPE: MEDIA_TYPE,
     hdrs.CACHE_CONTROL: "no-store",
@@ -31,30 +35,66 @@ class BayeuxHttp:
 
     Args:
         config: The hub's.
-        house: Its sessions.
+        exchange: Whose broker its sessions use.
     """
 
-    def __init__(self, config: HubConfig, house: BayeuxHouse) -> None:
+    def __init__(self, config: HubConfig, exchange: Exchange) -> None:
         self._config = config
-        self._house = house
+        self._exchange = exchange
+        self._house = BayeuxHouse(config, exchange)
+        self._pushers: set[BayeuxSocket | EventStream] = set()
 
-    async def post(self, request: web.Request) -> web.Response:
+    def routes(self) -> list[web.RouteDef]:
+        """Every path, and all below it: clients add to it what they are about to ask."""
+        paths = [f"{path}{{below:(/.*)?}}" for path in BAYEUX_PATHS]
+        methods = ((hdrs.METH_POST, self._post), (hdrs.METH_GET, self._get))
+        return [web.route(method, path, handler) for path in paths for method, handler in methods]
+
+    @property
+    def connections(self) -> int:
+        """Open ones that are no requests any more."""
+        return len(self._pushers)
+
+    async def close(self) -> None:
+        """Answer every connect that waits, and end what pushes."""
+        self._house.close()
+        for pusher in list(self._pushers):
+            pusher.end(CloseCode.GOING_AWAY, "the hub was stopped")
+        await asyncio.sleep(0)  # for the answers to be written
+
+    async def _get(self, request: web.Request) -> web.Response:
+        """A WebSocket, or a stream of events."""
+        if is_upgrade(request):
+            make = partial(BayeuxSocket, self._config, self._exchange, self._house, _link_of(request), self._pushers)
+            return upgrade(request, make, allowed=self._config.allow_origins, spoken="Bayeux")
+        if says := refused_origin(request.headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins):
+            return answer(403, says)
+        if EVENT_STREAM not in request.headers.get(hdrs.ACCEPT, ""):
+            return answer(400, _WANTED)
+        session = self._house.server.sessions.get(request.match_info["below"].strip("/"))
+        if session is None or session.owner is None or session.owner != request.cookies.get(COOKIE):
+            return answer(404, "no such session")
+        return take_over(request, partial(EventStream, self._config, self._exchange, session, "", self._pushers))
+
+    async def _post(self, request: web.Request) -> web.Response:
         """Messages in, messages out; a connect that is alone may wait for them."""
         says = refused_origin(request.headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins)
         if says is not None:
-            return _refusal(403, says)
+            return answer(403, says)
         link = _link_of(request)
         cookie = link.owner
         try:
             body = await self._read(request, link)
-            answer = self._house.receive(decode(body, self._config.bayeux_limits), link)
+            found = self._house.receive(decode(body, self._config.bayeux_limits), link)
         except MessageError as error:
-            return _refusal(413 if error.limit == "body_bytes" else 400, str(error))
-        array = await self._answer(answer)
+            return answer(413 if error.limit == "body_bytes" else 400, str(error))
+        except TimeoutError:
+            return answer(408, "the rest of the request did not come in time")
+        array = await self._array(found)
         if array is None:
-            return _refusal(500, _SUPERSEDED)
+            return answer(500, _SUPERSEDED)
         response = web.Response(body=array, headers=_HEADERS)
-        if answer.handshaken and link.owner is not None and link.owner != cookie:
+        if found.handshaken and link.owner is not None and link.owner != cookie:
             response.set_cookie(COOKIE, link.owner, path="/", httponly=True, samesite="Lax")
         return response
 
@@ -69,13 +109,13 @@ class BayeuxHttp:
                     raise MessageError(f"more than {limit} bytes", limit="body_bytes")
         return bytes(body)
 
-    async def _answer(self, answer: Answer) -> bytes | None:
+    async def _array(self, found: Answer) -> bytes | None:
         """The body of an answer, at once or when there is something to say; None where nobody waits for it any more."""
-        session, replies = answer.session, answer.replies
-        if session is None or answer.handshaken or session.state is State.ENDED:
+        session, replies = found.session, found.replies
+        if session is None or found.handshaken or session.state is State.ENDED:
             return batch(map(encode, replies))
         port: BayeuxPort = session.port
-        if not answer.connects:
+        if not found.connects:
             return port.answer(replies)
         waiter = port.answer_connect(replies)
         try:
@@ -97,7 +137,3 @@ def _link_of(request: web.Request) -> Link:
         except ValueError:
             login = None, authorization
     return Link(address=request.remote or "?", owner=request.cookies.get(COOKIE), login=login)
-
-
-def _refusal(status: int, says: str) -> web.Response:
-    return web.Response(status=status, text=f"{says}\n")

@@ -28,15 +28,22 @@ class Pusher(Protocol):
 
     tag: bytes
     """Equal where equal arrays are equal bytes on the wire."""
-    ready: bool
-    """Whether it takes more just now."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes more just now."""
+        ...
 
     def frame(self, array: bytes) -> bytes:
         """An array of messages as it travels."""
         ...
 
     def push(self, data: bytes) -> None:
-        """Write frames."""
+        """Write frames, at the next `flush`."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was pushed, as one piece."""
         ...
 
     def unbind(self, session: ServerSession, *, close: bool) -> None:
@@ -111,6 +118,8 @@ class BayeuxPort:
         if pusher is None or pusher.ready:
             messages, reply = session.poll(now_ns, pushed=pusher is not None)
             self._say(cast("list[Message]", messages), reply)
+        if pusher is not None:
+            pusher.flush()
         self.set_timer(now_ns)
 
     def hold(self) -> None:

@@ -31,10 +31,18 @@ TICK_S = 0.5
 """How often expired messages and abandoned durable subscriptions are looked for, and drops are told."""
 
 
-class Port(Protocol):
-    """A connection, as the exchange sees it. It is the broker's session."""
+class Contained(Protocol):
+    """What ends alone when a bug shows itself there."""
 
     name: str
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class Port(Contained, Protocol):
+    """A connection, as the exchange sees it. It is the broker's session."""
 
     def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
         """Put messages into the outbox; `pieces` holds what other subscribers' ports encoded of them already."""
@@ -62,10 +70,6 @@ class Port(Protocol):
 
     def evict(self, reason: str) -> None:
         """Say why and close; the broker has forgotten this session."""
-        ...
-
-    def abort(self) -> None:
-        """Close at once."""
         ...
 
 
@@ -182,7 +186,7 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - one connection's trouble is not the others'
             self.blame(port, error)
 
-    def blame(self, port: Port, error: Exception) -> None:
+    def blame(self, port: Contained, error: Exception) -> None:
         """Report a bug that showed itself at one connection, and end that one."""
         self.loop.call_exception_handler(
             {"message": f"a bug in the hub: connection {port.name} is closed", "exception": error}
@@ -217,7 +221,7 @@ class Exchange:
         self.tell_drops()
 
 
-class _OfExchange(Port, Protocol):
+class _OfExchange(Contained, Protocol):
     _exchange: Exchange
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 from aiohttp import BasicAuth, hdrs, web
 from aiohttp.typedefs import Handler
 
 from mqctl.hub import framing, metrics
-from mqctl.hub.bayeux_house import BayeuxHouse
 from mqctl.hub.bayeux_http import BayeuxHttp
 from mqctl.hub.config import BAYEUX_PATHS, STOMP_PATHS, HubConfig
-from mqctl.hub.doorman import is_loopback, refused_host, refused_origin
+from mqctl.hub.doorman import is_loopback, refused_host
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.framing import Framing
 from mqctl.hub.patience import LINGER_S
-from mqctl.protocols.websocket import VERSION, accept_key
+from mqctl.hub.upgrade import Successor, answer, upgrade
 
 SUBPROTOCOLS: Final = ("v12.stomp", "v11.stomp", "v10.stomp")
 """STOMP 1.2, 1.1 and 1.0, in the order in which we prefer them."""
@@ -29,14 +28,6 @@ _SERVED: Final = (
     "and /healthz, and /metrics"
 )
 _CROWDED: Final = b"too many connections (limit: connections)\n"
-
-
-class _Port(Protocol):
-    """What takes over a connection that has become a WebSocket."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None: ...
-
-    def data_received(self, data: bytes) -> None: ...
 
 
 class HttpPort:
@@ -53,7 +44,7 @@ class HttpPort:
     def __init__(
         self,
         config: HubConfig,
-        make_port: Callable[[Framing], _Port],
+        make_port: Callable[[Framing], Successor],
         snapshot: Callable[[], metrics.Snapshot],
         crowded: Callable[[], bool],
         exchange: Exchange,
@@ -65,8 +56,8 @@ class HttpPort:
         self._on_loopback = all(is_loopback(endpoint.host) for endpoint in config.http)
         app = web.Application(middlewares=[self._guard])
         app.add_routes([web.get(path, self._stomp, allow_head=False) for path in STOMP_PATHS])
-        self._bayeux = BayeuxHttp(config, BayeuxHouse(config, exchange))
-        app.add_routes([web.post(f"{path}{{below:(/.*)?}}", self._bayeux.post) for path in BAYEUX_PATHS])
+        self._bayeux = BayeuxHttp(config, exchange)
+        app.add_routes(self._bayeux.routes())
         app.add_routes([web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)])
         self._runner = web.AppRunner(
             app,
@@ -84,13 +75,14 @@ class HttpPort:
 
     async def close(self) -> None:
         """Answer what was asked, and nothing more; WebSockets are not ours any more."""
+        await self._bayeux.close()
         await self._runner.cleanup()
 
     @property
     def connections(self) -> int:
-        """Open ones that are no WebSockets."""
+        """Open ones that are no WebSockets of STOMP."""
         server = self._runner.server
-        return len(server.connections) if server is not None else 0
+        return self._bayeux.connections + (len(server.connections) if server is not None else 0)
 
     def accept(self) -> asyncio.BaseProtocol:
         """A protocol for the next connection."""
@@ -104,24 +96,24 @@ class HttpPort:
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Look at the name by which the hub was found; say in words what is not served."""
         if self._on_loopback and (says := refused_host(request.host, self._config.allow_origins)):
-            return _answer(403, says)
+            return answer(403, says)
         try:
             return await handler(request)
         except web.HTTPNotFound:
-            return _answer(404, f"nothing at {request.path[:200]}: {_SERVED}")
+            return answer(404, f"nothing at {request.path[:200]}: {_SERVED}")
         except web.HTTPMethodNotAllowed as error:
-            return _answer(405, f"{request.path} takes {' and '.join(sorted(error.allowed_methods))}")
+            return answer(405, f"{request.path} takes {' and '.join(sorted(error.allowed_methods))}")
         except Exception as error:  # noqa: BLE001 - a bug costs the request where it shows itself
             loop = asyncio.get_running_loop()
             loop.call_exception_handler({"message": "a bug in the hub: a request was not answered", "exception": error})
-            return _answer(500, "a bug in the hub")
+            return answer(500, "a bug in the hub")
 
     async def _healthz(self, _request: web.Request) -> web.Response:
-        return _answer(200, "ok")
+        return answer(200, "ok")
 
     async def _metrics(self, request: web.Request) -> web.Response:
         if not self._knows(request.headers.get(hdrs.AUTHORIZATION)):
-            return _answer(401, "the metrics need the hub's password", {hdrs.WWW_AUTHENTICATE: 'Basic realm="hub"'})
+            return answer(401, "the metrics need the hub's password", {hdrs.WWW_AUTHENTICATE: 'Basic realm="hub"'})
         page = metrics.prometheus(self._snapshot())
         return web.Response(body=page.encode(), headers={hdrs.CONTENT_TYPE: metrics.CONTENT_TYPE})
 
@@ -133,52 +125,13 @@ class HttpPort:
         return self._config.authenticate(login.login, login.password)
 
     async def _stomp(self, request: web.Request) -> web.Response:
-        key = accept_key(request.headers.get(hdrs.SEC_WEBSOCKET_KEY, ""))
-        refusal = self._refused_upgrade(request, key)
-        if refusal is not None:
-            return refusal
-        early = _Early()
-        request.protocol.set_parser(early)  # type: ignore[arg-type] # it has what is used of a WebSocketReader
-        transport = _taken_from(request)
-        if transport is not None:
-            port = self._make_port(framing.WebSocket(self._config.stomp_limits.frame_bytes))
-            transport.set_protocol(cast("asyncio.BaseProtocol", port))
-            transport.write(_switching(key, request.headers.getall(hdrs.SEC_WEBSOCKET_PROTOCOL, [])))
-            port.connection_made(transport)
-            if early.data:
-                port.data_received(bytes(early.data))
-        return web.Response()  # goes nowhere: the connection is the port's
-
-    def _refused_upgrade(self, request: web.Request, key: str | None) -> web.Response | None:
-        headers = request.headers
-        says = refused_origin(headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins)
-        if says is not None:
-            return _answer(403, says)
-        if (
-            headers.get(hdrs.UPGRADE, "").lower() != "websocket"
-            or "upgrade" not in headers.get(hdrs.CONNECTION, "").lower()
-        ):
-            return _answer(426, "this is for WebSocket, which speaks STOMP here", {hdrs.UPGRADE: "websocket"})
-        if headers.get(hdrs.SEC_WEBSOCKET_VERSION) != VERSION:
-            return _answer(426, f"WebSocket version {VERSION} is spoken here", {hdrs.SEC_WEBSOCKET_VERSION: VERSION})
-        if key is None:
-            return _answer(400, "Sec-WebSocket-Key is to be 16 bytes in base64")
-        return None
-
-
-class _Early:
-    """Keeps what a client sends that does not wait until it may."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Called by aiohttp, which ends the connection if the first of the answer is true."""
-        self.data += data
-        return False, b""
-
-    def feed_eof(self) -> None:
-        """Called by aiohttp at the end."""
+        return upgrade(
+            request,
+            lambda: self._make_port(framing.WebSocket(self._config.stomp_limits.frame_bytes)),
+            allowed=self._config.allow_origins,
+            spoken="STOMP",
+            subprotocols=SUBPROTOCOLS,
+        )
 
 
 class _Door(asyncio.Protocol):
@@ -201,28 +154,6 @@ class _Door(asyncio.Protocol):
         else:
             transport.set_protocol(handler)
             handler.connection_made(transport)
-
-
-def _taken_from(request: web.Request) -> asyncio.Transport | None:
-    """The connection of a request, of which aiohttp then knows nothing more; None if it is gone."""
-    handler = request.protocol
-    transport, handler.transport = handler.transport, None
-    handler.connection_lost(None)
-    return transport
-
-
-def _switching(key: str | None, offered: list[str]) -> bytes:
-    """The answer to an upgrade. Without a sub-protocol in common it names none, as RabbitMQ does."""
-    names = {name.strip() for line in offered for name in line.split(",")}
-    chosen = next((f"Sec-WebSocket-Protocol: {name}\r\n" for name in SUBPROTOCOLS if name in names), "")
-    return (
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {key}\r\n{chosen}\r\n"
-    ).encode()
-
-
-def _answer(status: int, says: str, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(status=status, text=f"{says}\n", headers=headers)
 
 
 def _silent() -> logging.Logger:

@@ -81,7 +81,7 @@ class Receiver:
     """
 
     def __init__(self, message_bytes: int) -> None:
-        self._message_bytes = message_bytes
+        self.message_bytes = message_bytes
         self._held = b""
         # The message that has begun: its kind, what came of it, and the frame of it whose payload is coming.
         self._message: Opcode | None = None
@@ -98,17 +98,24 @@ class Receiver:
         """
         parts: list[Part] = []
         try:
-            parts.extend(self._parts(self._held + data if self._held else data))
+            parts.extend(part for part in self.parts(data) if part.payload or part.opcode in _CONTROL)
         except WebSocketError as error:
             error.parts = parts
             raise
         return parts
 
-    def _parts(self, buffer: bytes) -> Iterator[Part]:
+    @property
+    def between_messages(self) -> bool:
+        """Whether what `parts` gave last was the end of a message."""
+        return self._message is None
+
+    def parts(self, data: bytes) -> Iterator[Part]:
+        """The same one by one, and the ends of messages where nothing else comes with them."""
+        buffer = self._held + data if self._held else data
         at, size = 0, len(buffer)
         while at < size:
             if not self._missing:
-                if self._message is None and (plain := _plain(buffer, at, self._message_bytes)) is not None:
+                if self._message is None and (plain := _plain(buffer, at, self.message_bytes)) is not None:
                     at, part = plain
                     yield part
                     continue
@@ -123,7 +130,8 @@ class Receiver:
                 self._begin(head)
             piece = buffer[at : at + self._missing]
             at += len(piece)
-            if (part := self._take(piece)).payload:
+            part = self._take(piece)
+            if part.payload or self._message is None:
                 yield part
         self._held = buffer[at:]
 
@@ -136,9 +144,9 @@ class Receiver:
         if first:
             self._message, self._size = head.opcode, 0
         self._size += head.size
-        if self._size > self._message_bytes:
+        if self._size > self.message_bytes:
             raise WebSocketError(
-                CloseCode.TOO_BIG, f"WebSocket message larger than {self._message_bytes} bytes (limit: frame)"
+                CloseCode.TOO_BIG, f"WebSocket message larger than {self.message_bytes} bytes (limit: frame)"
             )
         self._missing, self._mask, self._last = head.size, head.mask, head.final
 
@@ -165,6 +173,42 @@ class Receiver:
             self._text.decode(text, final=ended)
         except UnicodeDecodeError:
             raise WebSocketError(CloseCode.INVALID_TEXT, "a text message that is not UTF-8") from None
+
+
+class MessageReceiver:
+    """Turns what a client sends into whole messages and control frames.
+
+    `message_bytes` may be raised while it works, for a client that is known by then.
+    """
+
+    def __init__(self, message_bytes: int) -> None:
+        self._receiver = Receiver(message_bytes)
+        self._pieces: list[bytes] = []
+
+    def allow(self, message_bytes: int) -> None:
+        """Take messages of that size from now on."""
+        self._receiver.message_bytes = message_bytes
+
+    def receive(self, data: bytes) -> list[Part]:
+        """Take what was received and return what is whole by now.
+
+        Raises:
+            WebSocketError: After it, nothing more can be read.
+        """
+        whole: list[Part] = []
+        try:
+            for part in self._receiver.parts(data):
+                if part.opcode in _CONTROL:
+                    whole.append(part)
+                    continue
+                self._pieces.append(part.payload)
+                if self._receiver.between_messages:
+                    whole.append(Part(part.opcode, b"".join(self._pieces)))
+                    self._pieces = []
+        except WebSocketError as error:
+            error.parts = whole
+            raise
+        return whole
 
 
 def _plain(buffer: bytes, at: int, message_bytes: int) -> tuple[int, Part] | None:

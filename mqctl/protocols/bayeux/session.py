@@ -191,6 +191,11 @@ class ServerSession:
             Advice.TIMEOUT: self._terms.timeout_ms,
         }
 
+    def hurry(self, now_ns: int) -> None:
+        """Let a connect wait no longer."""
+        if self.held is not None:
+            self.held.until_ns = now_ns
+
     def poll(self, now_ns: int, *, pushed: bool) -> tuple[list[Item], Message | None]:
         """What is to be sent now: messages, and the reply to a connect.
 
