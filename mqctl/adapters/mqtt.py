@@ -180,18 +180,18 @@ def _greeting(answer: Connack, target: Target, who: _Identity, peer: str) -> Con
         detail={
             "version": target.mqtt.version,
             "client-id": answer.properties.get("AssignedClientIdentifier", who.client_id),
-            "session": _session(answer, target),
+            "session": _session(answer, target, who),
             **_told(answer.properties),
         },
     )
 
 
-def _session(answer: Connack, target: Target) -> str:
+def _session(answer: Connack, target: Target, who: _Identity) -> str:
     """Whether the broker knows us from before (MQTT 3.1.1, 3.2.2.2)."""
     if answer.session_present:
         return "resumed"
     tells = target.mqtt.version != MQTT_3_1 and OFFERS[target.dialect].tells_session
-    return "new" if tells or target.mqtt.clean else "not told"
+    return "new" if tells or who.clean else "not told"
 
 
 def _told(properties: Mapping[str, object]) -> dict[str, str]:
