@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mqctl.adapters.base import Connection
 from mqctl.adapters.inbox import Inbox
+from mqctl.adapters.repeats import Repeats
 from mqctl.errors import UsageError
 from mqctl.model import AckToken, ConnectionEvent, Delivery, SubscriptionId
 
@@ -19,11 +20,13 @@ class Line:
 
     Args:
         owner: The lasting connection.
+        repeats: Knows what came over earlier ones.
     """
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, repeats: Repeats) -> None:
         self.connection: Connection
         self.owner = owner
+        self._repeats = repeats
         self.gone = False
         self._held: Inbox | None = Inbox(block_s=0.0)
         self._outer: dict[SubscriptionId, SubscriptionId] = {}
@@ -73,6 +76,7 @@ class Line:
                 event.subscription = name = outer.get(event.subscription, event.subscription)
                 if event.ack is not None:
                     event.ack = AckToken(name, Stamped(self, event.ack))
+                    self._repeats.flag(event)
             passing.append(event)
         return passing
 

@@ -21,6 +21,7 @@ from typing import Final, Self
 from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec
 from mqctl.adapters.line import Line, stamped
 from mqctl.adapters.pending import Settled
+from mqctl.adapters.repeats import Repeats
 from mqctl.backoff import Backoff, Policy
 from mqctl.durations import format_duration
 from mqctl.errors import ConnectError, ConnectionLost, MqctlError, OperationTimeout, RefusedError, TlsError, UsageError
@@ -81,6 +82,7 @@ class ReconnectingConnection:
         self._sink = sink
         self._backoff = Backoff(Policy(within_s=within_s, pause_max_s=pause_max_s), rng)
         self._specs: dict[SubscriptionId, SubscribeSpec] = {}
+        self._repeats = Repeats()
         self._numbers = count(1)
         self._past = ConnectionStats(0, 0, 0, 0)
         self._line: Line | None = None
@@ -213,7 +215,7 @@ class ReconnectingConnection:
             return None if self._is_over() or self._line is after else self._line
 
     def _open(self, target: Target) -> Line:
-        line = Line(self)
+        line = Line(self, self._repeats)
         line.connection = self._adapter.connect(target, sink=functools.partial(self._take, line))
         return line
 
@@ -268,6 +270,7 @@ class ReconnectingConnection:
         if event.expected or self._sink_failed or self._closing.is_set():
             self._end(event)
             return
+        self._repeats.connection_lost()
         self._backoff.lost(event.at_ns)
         self._tell([Interrupted(event.at_ns, event.reason, self._backoff.left_s(event.at_ns))])
         self._resumer = threading.Thread(target=self._resume, args=(line, event), name="mqctl.reconnect", daemon=True)
