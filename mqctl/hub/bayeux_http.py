@@ -18,7 +18,7 @@ from mqctl.hub.upgrade import answer, is_upgrade, take_over, upgrade
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
 from mqctl.protocols.bayeux.server import Answer, Link
 from mqctl.protocols.bayeux.session import State
-from mqctl.protocols.bayeux.spec import COOKIE, EVENT_STREAM, MEDIA_TYPE
+from mqctl.protocols.bayeux.spec import COOKIE, EVENT_STREAM, MEDIA_TYPE, ConnectionType
 from mqctl.protocols.websocket import CloseCode
 
 _SUPERSEDED: Final = "a newer connect of this session came"
@@ -65,7 +65,8 @@ class BayeuxHttp:
     async def _get(self, request: web.Request) -> web.Response:
         """A WebSocket, or a stream of events."""
         if is_upgrade(request):
-            make = partial(BayeuxSocket, self._config, self._exchange, self._house, _link_of(request), self._pushers)
+            link = _link_of(request, socket=True)
+            make = partial(BayeuxSocket, self._config, self._exchange, self._house, link, self._pushers)
             return upgrade(request, make, allowed=self._config.allow_origins, spoken="Bayeux")
         if says := refused_origin(request.headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins):
             return answer(403, says)
@@ -125,7 +126,7 @@ class BayeuxHttp:
             raise
 
 
-def _link_of(request: web.Request) -> Link:
+def _link_of(request: web.Request, *, socket: bool = False) -> Link:
     login = None
     authorization = request.headers.get(hdrs.AUTHORIZATION, "")
     kind, _, token = authorization.partition(" ")
@@ -136,4 +137,10 @@ def _link_of(request: web.Request) -> Link:
             login = BasicAuth.decode(authorization, encoding="utf-8")[:2]
         except ValueError:
             login = None, authorization
-    return Link(address=request.remote or "?", owner=request.cookies.get(COOKIE), login=login)
+    return Link(
+        address=request.remote or "?",
+        via=ConnectionType.WEBSOCKET if socket else ConnectionType.LONG_POLLING,
+        owner=request.cookies.get(COOKIE),
+        socket=socket,
+        login=login,
+    )

@@ -40,6 +40,7 @@ INSTALLATIONS: Mapping[str, Callable[[], object]] = {
     "iotcore": iotcore.installed,
     "stompjs": lambda: foreign("stompjs"),
     "mqttjs": lambda: foreign("mqttjs"),
+    "cometd": lambda: foreign("cometd"),
 }
 """What raises NotInstalled where it is missing."""
 
