@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from mqctl.broker import LimitExceeded
-from mqctl.broker.values import MESSAGE_OVERHEAD_BYTES
+from mqctl.broker.values import MESSAGE_OVERHEAD_BYTES, Message
 from mqctl.errors import ExitCode
 from tests.unit.broker.scene import CLIENT, Scene, queue, topic
 
@@ -115,3 +115,13 @@ def test_dead_letters_need_no_free_queue() -> None:
     scene.unsub("a")
     scene.sub("a", queue("DLQ"), "d")
     assert scene.got["a"] == ["1", "1"]
+
+
+def test_memory_that_ports_hold_counts() -> None:
+    """What a port keeps of the broker's memory is in the broker's count."""
+    scene = Scene()
+    message = Message(id="1", address=topic("t"), payload=b"x")
+    scene.broker.budget.take(message)
+    assert scene.broker.stats().memory_bytes == ONE_MESSAGE
+    scene.broker.budget.give(message)
+    assert scene.broker.stats().memory_bytes == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.protocols import websocket
-from mqctl.protocols.websocket import CloseCode, Opcode, Part, Receiver, WebSocketError
+from mqctl.protocols.websocket import CloseCode, MessageReceiver, Opcode, Part, Receiver, WebSocketError
 
 MASK = b"\x37\xfa\x21\x3d"
 
@@ -169,3 +169,34 @@ def test_the_accepting_key() -> None:
     assert websocket.accept_key("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     for bad in ("", "abc", "dGhlIHNhbXBsZSBub25jZQ", "é", "dGhlIHNhbXBsZSBub25jZ\n==", "dGhl"):
         assert websocket.accept_key(bad) is None
+
+
+class TestWholeMessages:
+    """`MessageReceiver`, which keeps the pieces until a message is whole."""
+
+    def test_however_it_is_cut(self) -> None:
+        stream = b"".join(
+            (
+                masked(1, b"one"),
+                masked(1, b"tw", fin=False) + masked(9, b"ping") + masked(0, b"o"),
+                masked(1, b""),
+                masked(2, b"x", fin=False) + masked(0, b""),
+            )
+        )
+        wanted = [text(b"one"), Part(Opcode.PING, b"ping"), text(b"two"), text(b""), Part(Opcode.BINARY, b"x")]
+        for step in (1, 2, 7, len(stream)):
+            receiver = MessageReceiver(100)
+            chunks = [stream[at : at + step] for at in range(0, len(stream), step)]
+            assert [part for chunk in chunks for part in receiver.receive(chunk)] == wanted
+
+    def test_what_came_before_a_fault(self) -> None:
+        receiver = MessageReceiver(3)
+        with pytest.raises(WebSocketError) as caught:
+            receiver.receive(masked(1, b"one") + masked(1, b"four"))
+        assert caught.value.parts == [text(b"one")]
+        assert caught.value.code is CloseCode.TOO_BIG
+
+    def test_who_is_known_may_send_more(self) -> None:
+        receiver = MessageReceiver(3)
+        receiver.allow(4)
+        assert receiver.receive(masked(1, b"four")) == [text(b"four")]
