@@ -74,7 +74,7 @@ def root(
     debug: DebugOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Publish to, tail and watch topics on ActiveMQ, Amazon MQ, Artemis, RabbitMQ, or the hub that mqctl carries."""
+    """Publish to, tail and watch topics on ActiveMQ, Amazon MQ, RabbitMQ, Mosquitto, or the hub that mqctl carries."""
     context = ctx.find_object(AppContext)
     assert context is not None
     if version:
