@@ -86,6 +86,13 @@ def matches(pattern: Sequence[str], levels: Sequence[str]) -> bool:
     return len(pattern) == len(levels) and _fit(pattern, levels)
 
 
+def covers(pattern: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether every topic that fits one pattern fits the other."""
+    if wanted[-1] == SUBTREE:
+        return pattern[-1] == SUBTREE and matches(pattern, wanted[:-1])
+    return matches(pattern, wanted)
+
+
 def _fit(pattern: Sequence[str], levels: Sequence[str]) -> bool:
     return all(want in (ONE_LEVEL, have) for want, have in zip(pattern, levels, strict=True))
 

@@ -13,12 +13,15 @@ from mqctl.broker.values import SlowConsumer
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import with_groups
 from mqctl.cli.help import Command, command_app
+from mqctl.cli.hub_bayeux import BayeuxOptions
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
-from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP, DRAIN_S, HubConfig, ignore
+from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP, DRAIN_S, HubConfig
 from mqctl.hub.doorman import read_origin
+from mqctl.hub.rules import Rules, read_rule
 from mqctl.profiles.readers import reference
 from mqctl.profiles.secrets import follow
+from mqctl.protocols.bayeux.spec import Limits as BayeuxLimits
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from mqctl.target import Endpoint, Secret, parse_endpoint
 
@@ -51,6 +54,14 @@ class ListenOptions:
         list[str] | None,
         typer.Option("--allow-origin", metavar="ORIGIN", help="A site whose pages may connect, or *."),
     ] = None
+    allow_publish: Annotated[
+        list[str] | None,
+        typer.Option("--allow-publish", metavar="PATTERN", help="What clients may publish to. Default everything."),
+    ] = None
+    allow_subscribe: Annotated[
+        list[str] | None,
+        typer.Option("--allow-subscribe", metavar="PATTERN", help="What they may subscribe to. Default everything."),
+    ] = None
     user: Annotated[str | None, typer.Option("--user", help="The only user let in; needs --password.")] = None
     password: Annotated[
         str | None,
@@ -62,6 +73,10 @@ class ListenOptions:
         if self.stomp is None and self.http is None:
             return (DEFAULT_STOMP,), (DEFAULT_HTTP,)
         return tuple(map(parse_endpoint, self.stomp or ())), tuple(map(parse_endpoint, self.http or ()))
+
+    def rules(self) -> Rules:
+        """What clients may do."""
+        return Rules(tuple(map(read_rule, self.allow_publish or ())), tuple(map(read_rule, self.allow_subscribe or ())))
 
 
 def _bound(flag: str, help_text: str, unit: str = "N") -> Any:
@@ -112,6 +127,10 @@ class LimitOptions:
             header_line_bytes=self.max_header,
         )
 
+    def bayeux_limits(self) -> BayeuxLimits:
+        """The bounds of a request of Bayeux."""
+        return replace(BayeuxLimits(), body_bytes=self.max_frame * MIB)
+
     def broker_limits(self) -> BrokerLimits:
         """The bounds of the broker."""
         return replace(
@@ -135,6 +154,7 @@ def hub(
     ctx: typer.Context,
     listen: ListenOptions,
     limits: LimitOptions,
+    bayeux: BayeuxOptions,
     *,
     events: Annotated[bool, typer.Option("--events", help="Print what happens, a JSON object a line.")] = False,
 ) -> None:
@@ -148,6 +168,7 @@ def hub(
     """
     from mqctl.cli.hub_events import EventPrinter
     from mqctl.cli.streams import write_out
+    from mqctl.hub.listeners import installed, together
     from mqctl.hub.thread import serve
 
     context: AppContext = ctx.obj
@@ -158,13 +179,18 @@ def hub(
         stomp=stomp,
         http=http,
         allow_origins=tuple(map(read_origin, listen.allow_origin or ())),
+        rules=listen.rules(),
         user=listen.user,
         password=_password(context, listen),
         slow_consumer=one_of(SlowConsumer, limits.slow_consumer, "--slow-consumer"),
         broker_limits=limits.broker_limits(),
         stomp_limits=limits.stomp_limits(),
+        bayeux_limits=limits.bayeux_limits(),
+        bayeux_terms=bayeux.terms(),
+        lazy=bayeux.lazy_rules(),
+        callback_polling=bayeux.callback_polling,
         drain_s=limits.drain,
-        on_event=printer or ignore,
+        on_event=together([*installed(), *([printer] if printer is not None else [])]),
     )
 
     def on_ready(urls: tuple[str, ...]) -> None:

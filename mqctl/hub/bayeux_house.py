@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from time import monotonic_ns, time_ns
 from typing import Final, cast
 
+from mqctl.broker.values import Address, SlowConsumer
 from mqctl.hub.bayeux_messages import address_of, published
 from mqctl.hub.bayeux_port import BayeuxPort
 from mqctl.hub.config import HubConfig
-from mqctl.hub.events import SessionClosed, SessionOpened
+from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
 from mqctl.protocols.bayeux.extensions import ext_of
 from mqctl.protocols.bayeux.message import Message
 from mqctl.protocols.bayeux.server import Answer, Denied, Link, Server
-from mqctl.protocols.bayeux.session import ServerSession
+from mqctl.protocols.bayeux.session import ServerSession, Terms
 from mqctl.protocols.bayeux.spec import Ext
 
 SECRET_BYTES: Final = 20
@@ -41,7 +43,7 @@ class BayeuxHouse:
         self._names = 0
         self.server = Server(
             self,
-            terms=config.bayeux_terms,
+            terms=_terms(config),
             limits=config.bayeux_limits,
             budget=exchange.broker.budget,
             connection_types=config.bayeux_connection_types,
@@ -74,23 +76,34 @@ class BayeuxHouse:
         if not self._config.authenticate(user, password):
             raise Denied("wrong user or password")
         self._names += 1
-        session.port = port = BayeuxPort(f"bayeux-{self._names}", session, self.server, self._exchange, None)
+        session.port = port = BayeuxPort(
+            f"bayeux-{self._names}", session, self.server, self._exchange, self._is_lazy if self._config.lazy else None
+        )
         self._broker.open(port)
         self._exchange.tell(SessionOpened(port.name, link.address, f"Bayeux over {link.via}", None))
         port.set_timer(monotonic_ns())
 
     def subscribe(self, session: ServerSession, channel: str) -> None:
         """Subscribe at the broker; the channel is the key."""
-        effects = self._broker.subscribe(session.port, channel, address_of(channel), now_ns=monotonic_ns())
-        self._exchange.apply(effects)
+        port: BayeuxPort = session.port
+        address = address_of(channel)
+        self._config.rules.check_subscribe(address)
+        self._exchange.apply(self._broker.subscribe(port, channel, address, now_ns=monotonic_ns()))
+        self._exchange.tell(Subscribed(port.name, str(address)))
 
     def unsubscribe(self, session: ServerSession, channel: str) -> None:
         """The reverse."""
-        self._exchange.apply(self._broker.unsubscribe(session.port, channel, now_ns=monotonic_ns()))
+        port: BayeuxPort = session.port
+        self._exchange.apply(self._broker.unsubscribe(port, channel, now_ns=monotonic_ns()))
+        self._exchange.tell(Unsubscribed(port.name, str(address_of(channel))))
+
+    def _is_lazy(self, address: Address) -> bool:
+        return any(rule.covers(address) for rule in self._config.lazy)
 
     def publish(self, session: ServerSession, channel: str, message: Message) -> None:  # noqa: ARG002 - the message says it
         """Give it to the broker."""
         made = published(message, self._exchange.next_message_id())
+        self._config.rules.check_publish(made.address)
         self._exchange.apply(self._broker.publish(session.port, made, monotonic_ns()))
 
     def serve(self, session: ServerSession, channel: str, message: Message) -> None:
@@ -104,9 +117,20 @@ class BayeuxHouse:
         """Close the session at the broker, and let its connection know."""
         port: BayeuxPort = session.port
         self._exchange.apply(self._broker.close(port, monotonic_ns()))
-        port.end(last, close=False)
+        port.end(last)
         self._exchange.tell_drops()
         self._exchange.tell(SessionClosed(port.name, session.address, reason, timed_out=timed_out))
+
+
+def _terms(config: HubConfig) -> Terms:
+    """A session has what a subscriber of a topic has. Nobody can be held for a client that may be away, as it polls."""
+    limits = config.broker_limits
+    return replace(
+        config.bayeux_terms,
+        queue_items=limits.backlog_messages,
+        queue_bytes=limits.backlog_bytes,
+        drop_oldest=config.slow_consumer is not SlowConsumer.DISCONNECT,
+    )
 
 
 def _login(request: Message) -> tuple[str | None, str | None] | None:

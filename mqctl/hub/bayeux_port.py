@@ -81,6 +81,7 @@ class BayeuxPort:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._dirty = False
+        self._sent_away = False
 
     # What the exchange wants
 
@@ -112,7 +113,7 @@ class BayeuxPort:
         if session.state is State.ENDED:
             return
         if session.overflowed:
-            self._server.end(session, "too slow (limit: backlog_messages or backlog_bytes)")
+            self.evict("too slow (limit: backlog_messages or backlog_bytes)")
             return
         pusher = self._pusher
         if pusher is None or pusher.ready:
@@ -132,12 +133,13 @@ class BayeuxPort:
         """Nothing: the broker keeps no backlog for it."""
 
     def evict(self, reason: str) -> None:
-        """End the session; the broker has forgotten it."""
+        """End the session, and the connection that carries it."""
+        self._sent_away = True
         self._server.end(self.session, reason)
 
     def abort(self) -> None:
         """End the session at once."""
-        self._server.end(self.session, "a bug in the hub")
+        self.evict("a bug in the hub")
 
     # What carries it
 
@@ -189,7 +191,7 @@ class BayeuxPort:
         """A newer connect came. Over a socket the old one is forgotten, a request is told."""
         self._resolve(None)
 
-    def end(self, last: BayeuxMessage | None, *, close: bool) -> None:
+    def end(self, last: BayeuxMessage | None) -> None:
         """The session is gone; say the last to the connect that waits."""
         if self._timer is not None:
             self._timer.cancel()
@@ -197,7 +199,7 @@ class BayeuxPort:
             self._say([], last)
         self._resolve(None)
         if self._pusher is not None:
-            self._pusher.unbind(self.session, close=close)
+            self._pusher.unbind(self.session, close=self._sent_away)
             self._pusher = None
 
     def _enqueue(self, messages: Sequence[Message]) -> None:

@@ -11,6 +11,7 @@ from mqctl.broker.values import SlowConsumer
 from mqctl.errors import ConfigError
 from mqctl.hub.doorman import is_loopback
 from mqctl.hub.events import HubEvent
+from mqctl.hub.rules import NO_RULES, Rule, Rules
 from mqctl.protocols.bayeux.session import Terms
 from mqctl.protocols.bayeux.spec import ConnectionType
 from mqctl.protocols.bayeux.spec import Limits as BayeuxLimits
@@ -51,6 +52,7 @@ class HubConfig:
     stomp: tuple[Endpoint, ...] = (DEFAULT_STOMP,)
     http: tuple[Endpoint, ...] = ()
     allow_origins: tuple[str, ...] = ()
+    rules: Rules = NO_RULES
     user: str | None = None
     password: Secret | None = None
     slow_consumer: SlowConsumer = SlowConsumer.DROP_OLDEST
@@ -58,6 +60,8 @@ class HubConfig:
     stomp_limits: StompLimits = field(default_factory=StompLimits)
     bayeux_limits: BayeuxLimits = field(default_factory=BayeuxLimits)
     bayeux_terms: Terms = field(default_factory=Terms)
+    lazy: tuple[Rule, ...] = ()
+    """Topics whose messages may wait for others on their way to clients of Bayeux."""
     callback_polling: bool = False
     """Whether answers may be scripts, which any page can read, whatever its origin."""
     heart_beat_ms: int = HEART_BEAT_MS

@@ -28,6 +28,22 @@ class SessionClosed:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A client has a subscription."""
+
+    session: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribed:
+    """A client ended a subscription; those that end with their session are not told one by one."""
+
+    session: str
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessagesDropped:
     """Messages that will not be delivered; `session` None when nobody in particular misses them."""
 
@@ -62,11 +78,22 @@ class EventsLost:
     count: int
 
 
-HubEvent = SessionOpened | SessionClosed | MessagesDropped | DeadLettered | DurableEnded | EventsLost
+HubEvent = (
+    SessionOpened
+    | SessionClosed
+    | Subscribed
+    | Unsubscribed
+    | MessagesDropped
+    | DeadLettered
+    | DurableEnded
+    | EventsLost
+)
 
 _NAMES: dict[type[HubEvent], str] = {
     SessionOpened: "opened",
     SessionClosed: "closed",
+    Subscribed: "subscribed",
+    Unsubscribed: "unsubscribed",
     MessagesDropped: "dropped",
     DeadLettered: "dead-lettered",
     DurableEnded: "durable-ended",

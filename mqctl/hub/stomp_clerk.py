@@ -11,8 +11,10 @@ from mqctl.broker.refusals import UnknownDelivery
 from mqctl.broker.values import Message
 from mqctl.errors import RefusedError
 from mqctl.hub.addresses import address_of, bounded
+from mqctl.hub.events import Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange, Port
 from mqctl.hub.message_ids import MessageIds
+from mqctl.hub.rules import Rules
 from mqctl.protocols.stomp.requests import (
     Ack,
     Commit,
@@ -38,14 +40,17 @@ class StompClerk:
         port: The connection, which is the broker's session.
         session: Its STOMP side, which is told what became of each request.
         exchange: The broker, and who does what it decides.
+        rules: What it may ask for.
     """
 
-    def __init__(self, port: Port, session: ServerSession, exchange: Exchange) -> None:
+    def __init__(self, port: Port, session: ServerSession, exchange: Exchange, rules: Rules) -> None:
         self._port = port
         self._session = session
         self._exchange = exchange
+        self._rules = rules
         self._broker = exchange.broker
         self._old_ids = MessageIds()
+        self._destinations: dict[str, str] = {}
 
     def act(self, request: Request, now_ns: int) -> None:
         """Do it and give the receipt, or refuse."""
@@ -90,7 +95,7 @@ class StompClerk:
                 return self._subscribe(request, now_ns)
             case Unsubscribe(id=key, durable=durable):
                 self._old_ids.forget(key)
-                return broker.unsubscribe(port, key, forget=durable is not None, now_ns=now_ns)
+                return self._unsubscribe(key, forget=durable is not None, now_ns=now_ns)
             case Disconnect():
                 return broker.close(port, now_ns)
             case Connect(client_id=client_id):
@@ -100,21 +105,31 @@ class StompClerk:
                 assert_never(request)
 
     def _subscribe(self, request: Subscribe, now_ns: int) -> list[Effect]:
-        return self._broker.subscribe(
+        address = address_of(request.destination)
+        self._rules.check_subscribe(address)
+        effects = self._broker.subscribe(
             self._port,
             bounded(request.id),
-            address_of(request.destination),
+            address,
             ack_mode=request.ack,
             prefetch=request.prefetch,
             durable=request.durable and bounded(request.durable),
             now_ns=now_ns,
         )
+        self._destinations[request.id] = str(address)
+        self._exchange.tell(Subscribed(self._port.name, str(address)))
+        return effects
+
+    def _unsubscribe(self, key: str, *, forget: bool, now_ns: int) -> list[Effect]:
+        effects = self._broker.unsubscribe(self._port, key, forget=forget, now_ns=now_ns)
+        self._exchange.tell(Unsubscribed(self._port.name, self._destinations.pop(key)))
+        return effects
 
     def _commit(self, commit: Commit, now_ns: int) -> Sequence[Effect]:
         """All of a transaction, or none of it where that can be told before; a limit may still end it half-way."""
         for request in commit.requests:
             if isinstance(request, Send):
-                address_of(request.destination)
+                self._rules.check_publish(address_of(request.destination))
         effects: list[Effect] = []
         for done, request in enumerate(commit.requests):
             try:
@@ -130,9 +145,11 @@ class StompClerk:
         expires_at_ns = None
         if request.expires_at_ms is not None:
             expires_at_ns = now_ns + request.expires_at_ms * _NS_PER_MS - time.time_ns()
+        address = address_of(request.destination)
+        self._rules.check_publish(address)
         return Message(
             id=self._exchange.next_message_id(),
-            address=address_of(request.destination),
+            address=address,
             payload=request.body,
             headers=request.headers,
             persistent=request.persistent,

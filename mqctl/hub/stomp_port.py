@@ -66,7 +66,7 @@ class StompPort(asyncio.Protocol):
             now_ns=monotonic_ns(),
             wrap=framing.wrap,
         )
-        self._clerk = StompClerk(self, self._session, exchange)
+        self._clerk = StompClerk(self, self._session, exchange, config.rules)
         self._requests: deque[Iterator[Request]] = deque()
         self._early_bytes = 0
         self._unread_bytes = 0

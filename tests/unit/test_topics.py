@@ -251,3 +251,20 @@ def test_what_bayeux_cannot_express_to_publishers(text):
 @pytest.mark.parametrize("channel", ["/", "/a.b", "/a/*", "/a:b", "/a//b", "a"])
 def test_a_channel_that_has_no_short_name_keeps_its_own(channel):
     assert topics.from_bayeux(channel) == channel
+
+
+@pytest.mark.parametrize(
+    ("pattern", "inside", "outside"),
+    [
+        ("a.b", ["a.b"], ["a", "a.c", "a.*", "a.b.**", "**"]),
+        ("a.*", ["a.b", "a.*"], ["a", "a.b.c", "a.**", "*.b"]),
+        ("a.**", ["a", "a.b", "a.*", "a.b.c", "a.**", "a.b.**", "a.*.**"], ["b", "**", "*.**", "*"]),
+        ("**", ["a", "*", "a.b.**", "**"], []),
+        ("*.b", ["a.b", "*.b"], ["a.c", "*.*", "a.b.c"]),
+    ],
+)
+def test_what_a_pattern_covers(pattern, inside, outside):
+    """All that another stands for."""
+    levels = topics.parse(pattern).levels
+    for name in (*inside, *outside):
+        assert topics.covers(levels, topics.parse(name).levels) is (name in inside), name

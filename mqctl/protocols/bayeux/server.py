@@ -82,12 +82,14 @@ class Link:
         socket: Whether it is a socket, to which one session is bound; else it is a request.
         login: User and password that came with it, outside of the messages.
         via: What it is called.
+        ordered: Whether what it asks is done one after the other, so that connects alone deliver.
     """
 
     address: str
     via: str = ConnectionType.LONG_POLLING
     owner: str | None = None
     socket: bool = False
+    ordered: bool = False
     login: tuple[str | None, str | None] | None = None
     bound: ServerSession | None = None
     """The session of a socket."""
@@ -230,6 +232,8 @@ class Server:
         if not link.socket and (session.owner is None or session.owner != link.owner):
             return None
         answer.session = session
+        if link.ordered:
+            session.deliver_only = True
         if link.socket:
             link.bound = session
         return session

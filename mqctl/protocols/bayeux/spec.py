@@ -100,7 +100,7 @@ def error_text(value: str) -> str:
 class Limits:
     """What a server refuses. Each refusal names the field that it ran into."""
 
-    body_bytes: int = 1024 * 1024
+    body_bytes: int = 16 * 1024 * 1024
     """A request, or a message of WebSocket."""
     messages: int = 1_000
     """Of one request."""

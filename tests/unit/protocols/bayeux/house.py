@@ -131,7 +131,7 @@ class Caller:
         """Send them as one request; all that is said to it at once."""
         house = self.house
         if not self.socket:
-            self.link = Link(address="1.2.3.4", owner=self.link.owner)
+            self.link = Link(address="1.2.3.4", owner=self.link.owner, ordered=self.link.ordered)
         body = decode(encode([_message(each) for each in messages]))
         answer = house.server.receive(body, self.link, house.now_ns, house.epoch_ms)
         session = answer.session

@@ -96,6 +96,14 @@ def test_deliver_only(socket):
     assert [each["channel"] for each in caller.connect()] == ["/a", "/meta/connect"]
 
 
+def test_scripts_keep_their_order(house):
+    caller = Caller(house).subscribe("/a").connected()
+    house.send("/a", b"1")
+    caller.link.ordered = True
+    assert [each["channel"] for each in caller.publish("/b")] == ["/b"]
+    assert [each["channel"] for each in caller.connect()] == ["/a", "/meta/connect"]
+
+
 def test_a_connect_among_others_does_not_wait_over_http(house, socket):
     caller = Caller(house, socket=socket).connected()
     replies = caller.ask(
