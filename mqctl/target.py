@@ -131,7 +131,7 @@ ALIASES = {
 WEB_SOCKETS = ("ws", "wss")
 """Schemes that name no messaging protocol; `with_protocol` completes them."""
 
-PROTOCOLS = ("stomp", "mqtt")
+PROTOCOLS = ("stomp", "mqtt", "bayeux")
 
 MQTT_VERSIONS = ("3.1", "3.1.1", "5")
 
@@ -144,6 +144,10 @@ DEFAULT_PORTS = {
     "mqtt+ssl": 8883,
     "mqtt+ws": 80,
     "mqtt+wss": 443,
+    "bayeux+http": 80,
+    "bayeux+https": 443,
+    "bayeux+ws": 80,
+    "bayeux+wss": 443,
     "ws": 80,
     "wss": 443,
     "mem": 0,
@@ -199,12 +203,17 @@ def with_protocol(url: Url, protocol: str | None) -> Url:
 
 def is_encrypted(scheme: str) -> bool:
     """Whether a scheme means TLS."""
-    return scheme.endswith(("ssl", "wss"))
+    return scheme.endswith(("ssl", "wss", "https"))
 
 
 def is_web_socket(scheme: str) -> bool:
     """Whether a scheme means WebSocket."""
     return scheme.endswith(("ws", "wss"))
+
+
+def is_http(scheme: str) -> bool:
+    """Whether a scheme means that a server is spoken to in HTTP, for WebSocket at least at first."""
+    return is_web_socket(scheme) or scheme.endswith(("http", "https"))
 
 
 def parse_endpoint(text: str) -> Endpoint:

@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from mqctl.adapters import tls
 from mqctl.adapters.stream import Stream, encrypted, plain
 from mqctl.errors import ConnectError, TlsError
-from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
+from mqctl.target import Endpoint, Target, is_encrypted, is_http, is_web_socket
 
 _SHORTEST_S: Final = 0.001
 """A timeout of 0 would mean something else to a socket."""
@@ -27,6 +27,7 @@ _REFUSED_HINTS: Final = {
     "mqtt": "is the broker running, and MQTT switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by "
     f"itself, and RabbitMQ needs a plugin; {_STANDBY}",
 }
+_REFUSED_BAYEUX_HINT: Final = "is the server running? CometD is often at port 8080 with the path /cometd"
 _REFUSED_WEB_HINT: Final = (
     "is the broker running, and WebSocket switched on? Usual ports: ActiveMQ 61614, Amazon MQ 61619, RabbitMQ 15674 "
     "for STOMP and 15675 for MQTT"
@@ -65,12 +66,12 @@ def _summed_up(failures: list[ConnectError]) -> ConnectError:
 
 def encrypted_scheme(scheme: str) -> str:
     """The same protocol over TLS."""
-    return scheme if is_encrypted(scheme) else f"{scheme}s" if is_web_socket(scheme) else f"{scheme}+ssl"
+    return scheme if is_encrypted(scheme) else f"{scheme}s" if is_http(scheme) else f"{scheme}+ssl"
 
 
 def plain_scheme(scheme: str) -> str:
     """The same protocol without TLS."""
-    return scheme.removesuffix("+ssl").replace("+wss", "+ws")
+    return scheme.removesuffix("+ssl").replace("+wss", "+ws").replace("+https", "+http")
 
 
 class Dialer:
@@ -80,15 +81,19 @@ class Dialer:
         target: Scheme, TLS, and the path of WebSocket.
         subprotocols: What WebSocket offers to the server, in order of preference (RFC 6455, 1.9).
         text: Whether WebSocket carries as text what is text, or all as binary.
+        end: What to read at the end of each message of WebSocket.
 
     Raises:
         ConfigError: TLS cannot be spoken as asked.
     """
 
-    def __init__(self, target: Target, *, subprotocols: tuple[str, ...] = (), text: bool = False) -> None:
+    def __init__(
+        self, target: Target, *, subprotocols: tuple[str, ...] = (), text: bool = False, end: bytes = b""
+    ) -> None:
         self._target = target
         self._subprotocols = subprotocols
         self._text = text
+        self._end = end
         self._context = tls.context(target.tls) if is_encrypted(target.scheme) else None
 
     def dial(self, endpoint: Endpoint, deadline: float) -> Stream:
@@ -109,11 +114,11 @@ class Dialer:
             return stream
         from mqctl.adapters import websocket  # noqa: PLC0415 - its library is imported where it is used
 
-        offer = websocket.Offer(self._target.scheme, self._target.path, self._subprotocols, self._text)
+        offer = websocket.Offer(self._target.scheme, self._target.path, self._subprotocols, self._text, self._end)
         return websocket.agreed(stream, endpoint, offer, deadline)
 
     def _reached(self, endpoint: Endpoint, deadline: float) -> socket.socket:
-        if not is_web_socket(self._target.scheme) or not any(name.lower().endswith("_proxy") for name in os.environ):
+        if not is_http(self._target.scheme) or not any(name.lower().endswith("_proxy") for name in os.environ):
             return self._connected(endpoint, deadline)
         from mqctl.adapters.proxy import proxy_for, tunnel  # noqa: PLC0415 - urllib takes as long as a transport
 
@@ -163,6 +168,8 @@ class Dialer:
 
 
 def _refused_hint(scheme: str) -> str:
+    if scheme.startswith("bayeux"):
+        return _REFUSED_BAYEUX_HINT
     return _REFUSED_WEB_HINT if is_web_socket(scheme) else _REFUSED_HINTS[scheme.partition("+")[0]]
 
 

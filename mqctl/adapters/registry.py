@@ -25,6 +25,10 @@ BUILT_IN = {
     "mqtt+ssl": "mqctl.adapters.mqtt:MqttAdapter",
     "mqtt+ws": "mqctl.adapters.mqtt:MqttAdapter",
     "mqtt+wss": "mqctl.adapters.mqtt:MqttAdapter",
+    "bayeux+http": "mqctl.adapters.bayeux:BayeuxAdapter",
+    "bayeux+https": "mqctl.adapters.bayeux:BayeuxAdapter",
+    "bayeux+ws": "mqctl.adapters.bayeux:BayeuxAdapter",
+    "bayeux+wss": "mqctl.adapters.bayeux:BayeuxAdapter",
     "mem": "mqctl.adapters.memory:MemoryAdapter",
 }
 

@@ -47,12 +47,16 @@ _NO_WEB_SOCKET_HINT: Final = "is this the port of WebSocket?"
 
 
 class Offer(NamedTuple):
-    """What we ask a server for. `text`: whether what is UTF-8 goes as text, or all as binary."""
+    """What we ask a server for.
+
+    `text` says whether what is UTF-8 goes as text, or all as binary; `end` is what to read at the end of each message.
+    """
 
     scheme: str
     path: str
     subprotocols: tuple[str, ...]
     text: bool
+    end: bytes = b""
 
 
 def agreed(stream: Stream, endpoint: Endpoint, offer: Offer, deadline: float) -> Stream:
@@ -78,7 +82,7 @@ def agreed(stream: Stream, endpoint: Endpoint, offer: Offer, deadline: float) ->
         stream.close()
         raise
     stream.read_timeout(None)
-    return _WebSocketStream(stream, wire.rest, text=offer.text, web_server=headers.get("server", ""))
+    return _WebSocketStream(stream, wire.rest, offer, headers.get("server", ""))
 
 
 def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> Mapping[str, str]:
@@ -167,13 +171,13 @@ _new_mask = partial(os.urandom, 4)
 class _WebSocketStream:
     """Messages over another stream. Heart-beats are the messaging protocol's; a server's pings are answered."""
 
-    def __init__(self, below: Stream, early: bytes, *, text: bool, web_server: str) -> None:
+    def __init__(self, below: Stream, early: bytes, offer: Offer, web_server: str) -> None:
         self.web_server = web_server
         self.parting = ""
         self._below = below
         self._early = early
-        self._text = text
-        self._reader = Reader()
+        self._text = offer.text
+        self._reader = Reader(offer.end)
         self._read_until: float | None = None
         self._fault = ""
         self._ended = False

@@ -129,7 +129,7 @@ def answer(wire: Wire, method: str) -> Answer:
             raise
         raise ValueError(f"it says {wire.received[:_SHOWN_BYTES].decode('ascii', 'backslashreplace')!r}") from error
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, _printable(response.reason), headers, _words(_body(wire, response, method)))
+    return Answer(response.status, _printable(response.reason), headers, plain_words(_body(wire, response, method)))
 
 
 def _body(wire: Wire, response: HTTPResponse, method: str) -> bytes:
@@ -144,7 +144,8 @@ def _body(wire: Wire, response: HTTPResponse, method: str) -> bytes:
         return b""
 
 
-def _words(body: bytes) -> str:
+def plain_words(body: bytes) -> str:
+    """How the body of an answer begins, without tags and fit to print."""
     return _printable(" ".join(_TAG.sub(" ", body.decode(errors="replace")).split()))[:_SHOWN_CHARACTERS]
 
 

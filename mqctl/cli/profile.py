@@ -99,7 +99,7 @@ def add_profile(
         str | None,
         typer.Option(
             metavar="stomp|mqtt|stomp-ws|mqtt-ws",
-            help="With --amazonmq, which endpoints to take [default: stomp]; with a bare wss:// URL, stomp or mqtt.",
+            help="With --amazonmq, which endpoints to take [default: stomp]; with a bare wss:// URL, what is spoken.",
         ),
     ] = None,
     region: Annotated[

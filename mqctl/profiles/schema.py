@@ -74,7 +74,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("url", "--url", "MQCTL_URL", "url", readers.url,
             "The broker's address, such as stomp://localhost:61613; a comma list is a failover list."),
     Setting("protocol", "--protocol", "MQCTL_PROTOCOL", "protocol", readers.one_of(PROTOCOLS),
-            "What is spoken at a bare ws:// or wss:// address: stomp or mqtt."),
+            "What is spoken at a bare ws:// or wss:// address: stomp, mqtt or bayeux."),
     Setting("dialect", "--dialect", "MQCTL_DIALECT", "dialect", readers.dialect,
             "Whose reading of the protocol is spoken: classic, artemis, rabbitmq, mosquitto, hub, or auto to ask "
             "the broker."),

@@ -56,11 +56,15 @@ class Received(NamedTuple):
 class Reader:
     """Turns what a server sends, however it is cut, into what it says. Of messages, nothing is kept.
 
-    Where one message ends is not told, because STOMP and MQTT find their own ends (MQTT 3.1.1, 6.0). Nor is text
-    checked to be UTF-8: RabbitMQ sends any payload as text.
+    Where one message ends is told only by `end`, because STOMP and MQTT find their own ends (MQTT 3.1.1, 6.0). Nor is
+    text checked to be UTF-8: RabbitMQ sends any payload as text.
+
+    Args:
+        end: Put behind the payload of each message.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, end: bytes = b"") -> None:
+        self._end = end
         self._held = b""
         # Payload to come of the frame that has begun; whether a message has begun that this frame does not end.
         self._missing = 0
@@ -76,7 +80,7 @@ class Reader:
         at = self._rest(buffer, 0, parts)
         while not (self._missing or self._closed or self._fault):
             if not self._unfinished:
-                at = _whole_messages(buffer, at, parts)
+                at = _whole_messages(buffer, at, parts, self._end)
             after = self._frame(buffer, at, parts, controls)
             if after is None:
                 break
@@ -91,7 +95,12 @@ class Reader:
             parts.append(part)
             self._missing -= len(part)
             at += len(part)
+            self._ended(parts)
         return at
+
+    def _ended(self, parts: list[bytes]) -> None:
+        if self._end and not (self._missing or self._unfinished):
+            parts.append(self._end)
 
     def _frame(self, buffer: bytes, at: int, parts: list[bytes], controls: list[Control]) -> int | None:
         """Take the frame that begins there, or what came of it; None if its head, or a control frame, is not whole."""
@@ -111,6 +120,8 @@ class Reader:
         if opcode not in _CONTROL:
             self._unfinished = not first & _FIN
             self._missing = size
+            if not size:
+                self._ended(parts)
             return self._rest(buffer, start, parts)
         if len(buffer) < start + size:
             return None
@@ -127,7 +138,7 @@ class Reader:
         return ""
 
 
-def _whole_messages(buffer: bytes, at: int, parts: list[bytes]) -> int:
+def _whole_messages(buffer: bytes, at: int, parts: list[bytes], mark: bytes) -> int:
     """Take the messages that are one whole frame each, up to 64 KiB: nearly all are."""
     end = len(buffer)
     while at + 4 <= end and buffer[at] in _WHOLE:
@@ -140,6 +151,8 @@ def _whole_messages(buffer: bytes, at: int, parts: list[bytes]) -> int:
             break
         at = start + size
         parts.append(buffer[start:at])
+        if mark:
+            parts.append(mark)
     return at
 
 

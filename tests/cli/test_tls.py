@@ -39,10 +39,12 @@ def plain() -> Iterator[Callable[[str], Url]]:
         served: dict[str, str] = {}
 
         def url(scheme: str) -> Url:
-            if scheme not in served and scheme.startswith("stomp"):
+            if scheme not in served and not scheme.startswith("mqtt"):
                 nowhere = (Endpoint(HOST, 0),)
                 hub = stack.enter_context(HubThread(HubConfig(stomp=nowhere, http=nowhere)))
                 served.update((url.partition("://")[0], url) for url in hub.urls)
+                web = parse_url(served["stomp+ws"]).endpoints[0]
+                served.update((name, f"{name}://{web}") for name in ("bayeux+http", "bayeux+ws"))
             elif scheme not in served:
                 broker = stack.enter_context(launch("iotcore"))
                 login = f"://{broker.user}:{broker.password}@"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.errors import ConfigError
-from mqctl.target import Endpoint, Secret, Target, is_encrypted, is_web_socket, parse_endpoint, parse_url
+from mqctl.target import Endpoint, Secret, Target, is_encrypted, is_http, is_web_socket, parse_endpoint, parse_url
 
 
 @pytest.mark.parametrize(
@@ -127,17 +127,19 @@ def test_what_is_no_address_is_named(text):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "encrypted", "web_socket"),
+    ("scheme", "encrypted", "web_socket", "http"),
     [
-        ("stomp", False, False),
-        ("mqtt+ssl", True, False),
-        ("stomp+ws", False, True),
-        ("mqtt+wss", True, True),
-        ("mem", False, False),
+        ("stomp", False, False, False),
+        ("mqtt+ssl", True, False, False),
+        ("stomp+ws", False, True, True),
+        ("mqtt+wss", True, True, True),
+        ("bayeux+http", False, False, True),
+        ("bayeux+https", True, False, True),
+        ("mem", False, False, False),
     ],
 )
-def test_scheme_says_what_carries_it(scheme, encrypted, web_socket):
-    assert (is_encrypted(scheme), is_web_socket(scheme)) == (encrypted, web_socket)
+def test_scheme_says_what_carries_it(scheme, encrypted, web_socket, http):
+    assert (is_encrypted(scheme), is_web_socket(scheme), is_http(scheme)) == (encrypted, web_socket, http)
 
 
 def test_secrets_are_equal_by_their_text():

@@ -23,6 +23,11 @@ def test_the_other_scheme_of_a_protocol_keeps_what_carries_it(protocol):
         assert (plain_scheme(scheme), encrypted_scheme(scheme)) == (f"{protocol}+ws", f"{protocol}+wss")
 
 
+def test_the_other_scheme_of_bayeux():
+    for scheme in ("bayeux+http", "bayeux+https"):
+        assert (plain_scheme(scheme), encrypted_scheme(scheme)) == ("bayeux+http", "bayeux+https")
+
+
 def test_each_endpoint_has_its_share_of_the_time_that_is_left():
     """One that fails at once leaves its share to the others."""
     shares: list[float] = []

@@ -79,6 +79,24 @@ def test_control_frames_come_between_the_pieces_of_a_message() -> None:
     assert received.controls == [Control(Opcode.PING, b"there?"), Control(Opcode.PONG, b"")]
 
 
+@pytest.mark.parametrize("step", [1, 3, 7, 1_000_000])
+def test_where_a_message_ends_is_told_where_that_is_wanted(step: int) -> None:
+    wire = (
+        piece(Opcode.TEXT, b"in ")
+        + piece(Opcode.PING, b"", final=True)
+        + piece(Opcode.CONTINUATION, b"", final=False)
+        + piece(Opcode.CONTINUATION, b"pieces", final=True)
+        + piece(Opcode.TEXT, b"", final=True)
+        + piece(Opcode.TEXT, b"ended by ")
+        + piece(Opcode.CONTINUATION, b"", final=True)
+        + encode(Opcode.TEXT, bytes(70_000))
+        + piece(Opcode.TEXT, b"last", final=True)
+    )
+    reader = Reader(end=b"|")
+    came = b"".join(reader.feed(wire[at : at + step]).payload for at in range(0, len(wire), step))
+    assert came.split(b"|") == [b"in pieces", b"", b"ended by ", bytes(70_000), b"last", b""]
+
+
 def test_of_a_message_that_is_coming_nothing_is_kept() -> None:
     reader = Reader()
     stream = encode(Opcode.BINARY, b"x" * 300)

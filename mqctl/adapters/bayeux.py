@@ -1,0 +1,163 @@
+"""The Bayeux transport, over WebSocket and long-polling, to CometD, Faye and mqctl's own hub."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+from mqctl.adapters import tls
+from mqctl.adapters.base import AdapterInfo, Connection, EventSink
+from mqctl.adapters.bayeux_carrier import END, Carrier, WebSocketCarrier
+from mqctl.adapters.bayeux_connection import LIMITS, BayeuxConnection, piece
+from mqctl.adapters.bayeux_polling import PollingCarrier
+from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
+from mqctl.adapters.features import Refusals
+from mqctl.adapters.stream import Stream
+from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError
+from mqctl.model import AckMode, Confirmation, Connected
+from mqctl.protocols.bayeux.client import Client, Options
+from mqctl.protocols.bayeux.client_actions import Action, Lost, Send
+from mqctl.protocols.bayeux.message import MessageError, batch, decode
+from mqctl.protocols.bayeux.spec import ConnectionType, Ext
+from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
+
+USUAL_PATH: Final = "/cometd"
+"""Where a URL names none: CometD's usual one, which mqctl's hub serves too."""
+
+
+class BayeuxAdapter:
+    """See `mqctl.adapters.base.Adapter`. A server that refuses WebSocket is spoken to in long-polling."""
+
+    info: ClassVar[AdapterInfo] = AdapterInfo(
+        name="Bayeux",
+        schemes=frozenset({"bayeux+http", "bayeux+https", "bayeux+ws", "bayeux+wss"}),
+        ack_modes=frozenset({AckMode.AUTO}),
+        confirmation=Confirmation.BROKER,
+        features=frozenset({"headers", "wildcards"}),
+    )
+
+    def connect(self, target: Target, *, sink: EventSink) -> Connection:
+        """See `Adapter.connect`."""
+        target = replace(target, path=target.path or USUAL_PATH)
+        polling = Dialer(replace(target, scheme=_polling_scheme(target.scheme)))
+        sockets = Dialer(target, text=True, end=END) if is_web_socket(target.scheme) else None
+
+        def attempt(endpoint: Endpoint, deadline: float) -> Connection:
+            notice = None
+            if sockets is not None:
+                try:
+                    stream = sockets.dial(endpoint, deadline)
+                except (RefusedError, ProtocolError) as error:
+                    notice = f"long-polling takes the place of WebSocket: {error}"
+                else:
+                    return _connect(WebSocketCarrier(stream, str(endpoint)), (target, endpoint, deadline), sink, None)
+            dial = _redial(polling, endpoint, target, deadline)
+            carrier = PollingCarrier(dial, target, str(endpoint), target.path)
+            return _connect(carrier, (target, endpoint, deadline), sink, notice)
+
+        return try_each(target, attempt)
+
+
+_REFUSALS: Final = Refusals(BayeuxAdapter.info)
+
+
+def _polling_scheme(scheme: str) -> str:
+    return "bayeux+https" if is_encrypted(scheme) else "bayeux+http"
+
+
+def _redial(dialer: Dialer, endpoint: Endpoint, target: Target, first_by: float) -> Callable[[], Stream]:
+    """Connects: for the handshake until that deadline, later in as much time as connecting may take."""
+    return lambda: dialer.dial(endpoint, max(first_by, time.monotonic() + target.connect_timeout_s))
+
+
+def _connect(
+    carrier: Carrier, where: tuple[Target, Endpoint, float], sink: EventSink, notice: str | None
+) -> BayeuxConnection:
+    target, endpoint, deadline = where
+    # Its chance only spreads pauses.
+    client = Client(_options(carrier, target), random.Random())  # noqa: S311
+    try:
+        actions = _shake_hands(carrier, client, target, endpoint, deadline)
+        greeting = _greeting(carrier, client, target, endpoint)
+        return BayeuxConnection(
+            carrier, client, actions, greeting=greeting, sink=sink, refusals=_REFUSALS, notice=notice
+        )
+    except BaseException:
+        carrier.kill("refused")
+        carrier.join(0.0)
+        raise
+
+
+def _options(carrier: Carrier, target: Target) -> Options:
+    return Options(
+        connection_type=carrier.connection_type,
+        # Two connections race each other, so that only what connects alone bring is in order; a WebSocket has one.
+        ack=carrier.connection_type is ConnectionType.LONG_POLLING,
+        ext=_login(target),
+        grace_ms=round(target.heart_beat_s * 1000) or None,
+    )
+
+
+def _login(target: Target) -> dict[str, Any]:
+    if target.user is None:
+        return {}
+    password = target.password.reveal() if target.password else ""
+    return {Ext.AUTHENTICATION: {"user": target.user, "password": password}}
+
+
+def _shake_hands(carrier: Carrier, client: Client, target: Target, endpoint: Endpoint, deadline: float) -> list[Action]:
+    """Ask for a session; returns what is to be done once there is one."""
+    (handshake,) = client.open(time.monotonic_ns())
+    assert isinstance(handshake, Send)
+    try:
+        body = carrier.ask(batch([piece(handshake).body]), deadline)
+        actions = client.receive(decode(body, LIMITS), time.monotonic_ns())
+    except MessageError as error:
+        raise ProtocolError(
+            f"{endpoint} does not speak Bayeux at {target.path}: {error}",
+            hint="name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye",
+        ) from error
+    except (OSError, EOFError) as error:
+        raise _no_answer(endpoint, error, target.scheme) from error
+    match actions:
+        case []:
+            raise ProtocolError(f"{endpoint} did not answer the handshake at {target.path}")
+        case [Lost(reason, denied)]:
+            sentence = f"{endpoint} refused the connection: {reason}"
+            raise RefusedError(sentence, hint=_login_hint(target)) if denied else ProtocolError(sentence)
+    return actions
+
+
+def _greeting(carrier: Carrier, client: Client, target: Target, endpoint: Endpoint) -> Connected:
+    return Connected(
+        at_ns=time.monotonic_ns(),
+        peer=str(endpoint),
+        server=carrier.web_server or None,
+        dialect=target.dialect,
+        detail={
+            "connection-type": carrier.connection_type,
+            "timeout": f"{client.timeout_ms / 1000:g} s",
+            "ack": "on" if client.acknowledges else "off",
+        },
+    )
+
+
+def _login_hint(target: Target) -> str | None:
+    return "no user was given" if target.user is None else None
+
+
+def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> MqctlError:
+    hint = None
+    if not is_encrypted(scheme):
+        hint = f"a port that speaks TLS may answer like that: use the scheme {encrypted_scheme(scheme)}"
+    match error:
+        case ssl.SSLError():
+            return tls.ended(str(endpoint), error)
+        case TimeoutError():
+            return ConnectError(f"{endpoint} accepted the connection but did not answer in time", hint=hint)
+        case _:
+            return ConnectError(f"{endpoint} accepted the connection and hung up without an answer", hint=hint)

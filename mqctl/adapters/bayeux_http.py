@@ -1,0 +1,219 @@
+"""One persistent HTTP connection over our streams: a request at a time, and its answer. `http.client` does the HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Final
+
+from mqctl.adapters.stream import Stream
+from mqctl.adapters.wire import plain_words
+from mqctl.errors import MqctlError, ProtocolError, RefusedError, TlsError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
+KEPT_AT_LEAST_S: Final = 1.0
+"""No server gives up an idle connection sooner: one that is gone by then was broken."""
+
+_BUFFER_BYTES: Final = 64 * 1024
+_SHOWN_BYTES: Final = 24
+_HINTS: Final = {
+    401: "whatever stands in front of the server wants credentials: see --user and --password",
+    403: "the server, or what stands in front of it, lets only some addresses or origins in",
+    404: "name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye",
+    405: "something else than Bayeux is at this path: CometD serves /cometd as a rule, Faye /bayeux or /faye",
+    502: "a gateway answers, but not the server behind it",
+    503: "a gateway answers, but not the server behind it",
+    504: "a gateway answers, but not the server behind it",
+}
+
+
+class Cookies:
+    """What the server wants to hear again. One server, one path: every cookie goes with every request."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def keep(self, response: HTTPResponse) -> None:
+        """Take what a response sets."""
+        for line in response.headers.get_all("Set-Cookie", []):
+            try:
+                parsed = SimpleCookie(line)
+            except CookieError:
+                continue
+            for name, morsel in parsed.items():
+                if morsel["max-age"] == "0":
+                    self._values.pop(name, None)
+                else:
+                    self._values[name] = morsel.coded_value
+
+    def header(self) -> dict[str, str]:
+        """The header that gives them back; none while there are none."""
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self._values.items())} if self._values else {}
+
+
+class HttpLane:
+    """Requests to one path, one after the other. `abort` may be called by any thread, the rest by one.
+
+    Args:
+        dial: Connects.
+        where: The host and port for people and for the header Host, and the path.
+        headers: Of each request.
+        cookies: Shared with other lanes of the same client.
+    """
+
+    def __init__(
+        self, dial: Callable[[], Stream], where: tuple[str, str], headers: Mapping[str, str], cookies: Cookies
+    ) -> None:
+        self._dial = dial
+        self._peer, self._path = where
+        self._headers = {"Host": self._peer, **headers}
+        self._cookies = cookies
+        self._stream: Stream | None = None
+        self._aborted = False
+        self._used = 0.0
+        self.web_server = ""
+
+    def post(
+        self, body: bytes, *, deadline: float | None, sent_by: float | None = None, on_sent: Callable[[], None]
+    ) -> bytes:
+        """The body of the answer.
+
+        Args:
+            body: Of the request.
+            deadline: For the answer, on the clock of time.monotonic.
+            sent_by: For the request.
+            on_sent: Called when the system has the request.
+
+        Raises:
+            OSError: The connection broke, or a deadline passed (TimeoutError). It must not be used again then.
+            MqctlError: The server cannot be reached, speaks no HTTP, or has no Bayeux there.
+        """
+        sock = _Socket(self._fresh(), deadline, sent_by)
+        http = HTTPConnection("")
+        http.sock = sock
+        try:
+            http.request("POST", self._path, body, {**self._headers, **self._cookies.header()})
+            sock.transmit()
+            on_sent()
+            response = http.getresponse()
+            self._cookies.keep(response)
+            self.web_server = response.headers.get("Server", "")
+            answered = response.read()
+        except HTTPException as error:
+            if isinstance(error, OSError):
+                raise
+            raise _no_http(self._peer, sock.first, error) from error
+        self._used = time.monotonic()
+        if response.will_close:
+            self.abandon()
+        if response.status != HTTPStatus.OK:
+            raise _refused(self._peer, self._path, response, answered)
+        return answered
+
+    def open(self) -> Stream:
+        """The connection, or a new one."""
+        if self._stream is None:
+            self._stream = self._dial()
+            self._used = time.monotonic()
+            if self._aborted:
+                self._stream.abort()
+        return self._stream
+
+    def _fresh(self) -> Stream:
+        """The connection, or a new one where the server has ended it meanwhile, as servers do with idle ones."""
+        if self._stream is not None and not _is_idle(self._stream):
+            self.abandon()
+            if time.monotonic() - self._used < KEPT_AT_LEAST_S:
+                raise ConnectionResetError
+        return self.open()
+
+    def abandon(self) -> None:
+        """Let go of the connection; the next request has another."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.abort()
+            stream.close()
+
+    def abort(self) -> None:
+        """End what is under way, for good."""
+        self._aborted = True
+        if (stream := self._stream) is not None:
+            stream.abort()
+
+
+class _Socket(io.RawIOBase):
+    """The methods of a socket that `http.client` calls, over a stream."""
+
+    def __init__(self, stream: Stream, deadline: float | None, sent_by: float | None) -> None:
+        super().__init__()
+        self.first = b""
+        self._stream = stream
+        self._deadline = deadline
+        self._sent_by = sent_by
+        self._rest = b""
+        self._out = b""
+
+    def sendall(self, data: bytes) -> None:
+        """Keep it until `transmit`, so that head and body leave together."""
+        self._out += data
+
+    def transmit(self) -> None:
+        # Who hangs up early may have said why, which the answer tells.
+        with contextlib.suppress(ConnectionError):
+            self._stream.write(self._out, self._sent_by)
+        self._out = b""
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self, _BUFFER_BYTES)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        if not self._rest:
+            self._stream.read_timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
+            self._rest = self._stream.read()
+            self.first = self.first or self._rest[:_SHOWN_BYTES]
+        view = memoryview(buffer)
+        part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
+        view[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        """Nothing: the stream is the lane's."""
+
+
+def _is_idle(stream: Stream) -> bool:
+    """Whether nothing came, not even the end, where nothing was asked."""
+    stream.read_timeout(0)
+    try:
+        stream.read()
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _no_http(peer: str, first: bytes, error: HTTPException) -> MqctlError:
+    if first.startswith(_TLS_RECORDS):
+        return TlsError(f"{peer} speaks TLS, and this was a plain connection", hint="use the scheme bayeux+https")
+    shown = first.decode("ascii", "backslashreplace")
+    return ProtocolError(f"{peer} does not speak HTTP: it says {shown!r} ({type(error).__name__})")
+
+
+def _refused(peer: str, path: str, response: HTTPResponse, body: bytes) -> MqctlError:
+    said = f"{response.status} {response.reason}".rstrip()
+    words = plain_words(body)
+    return RefusedError(
+        f"{peer} has no Bayeux for us at {path}: {said}{f': {words}' if words else ''}",
+        hint=_HINTS.get(response.status),
+    )

@@ -1,0 +1,231 @@
+"""Long-polling: a connection where the connect waits at the server, and one for all other requests."""
+
+from __future__ import annotations
+
+import base64
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from mqctl.adapters.bayeux_carrier import Piece, Taker, closing_words, wait_s
+from mqctl.adapters.bayeux_http import Cookies, HttpLane
+from mqctl.adapters.stream import Stream
+from mqctl.errors import MqctlError
+from mqctl.protocols.bayeux.client_actions import Lane
+from mqctl.protocols.bayeux.message import MessageError, batch
+from mqctl.protocols.bayeux.spec import MEDIA_TYPE, ConnectionType
+from mqctl.target import Target
+
+BATCH_BYTES: Final = 64 * 1024
+BATCH_MESSAGES: Final = 500
+"""Most that goes in one request; servers have limits of their own, and one message always goes."""
+
+QUEUED_BYTES_MAX: Final = 1024 * 1024
+"""What may wait for the request that is under way; then whoever publishes waits too."""
+
+
+class PollingCarrier:
+    """See `Carrier`.
+
+    Args:
+        dial: Connects.
+        target: The path, and the login that a gateway may want.
+        peer: Host and port.
+        path: Where Bayeux is.
+    """
+
+    connection_type: ClassVar = ConnectionType.LONG_POLLING
+
+    def __init__(self, dial: Callable[[], Stream], target: Target, peer: str, path: str) -> None:
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._peer = peer
+        cookies = Cookies()
+        headers = {"Content-Type": MEDIA_TYPE, **_authorization(target)}
+        self._requests = HttpLane(dial, (peer, path), headers, cookies)
+        self._connects = HttpLane(dial, (peer, path), headers, cookies)
+        self._changed = threading.Condition()
+        self._connect: bytes | None = None
+        self._queue: deque[Piece] = deque()
+        self._queued_bytes = 0
+        self._put = self._written = 0
+        """How many messages were put into the queue, and how many of those the system has."""
+        self._busy = False
+        """Whether a request is under way that others wait for."""
+        self._threads: tuple[threading.Thread, ...] = ()
+        self._running = 0
+        self._death = ""
+        self._abandoned = False
+
+    @property
+    def web_server(self) -> str:
+        """See `Carrier`."""
+        return self._requests.web_server
+
+    def ask(self, body: bytes, deadline: float) -> bytes:
+        """See `Carrier.ask`."""
+        return self._requests.post(body, deadline=deadline, sent_by=deadline, on_sent=lambda: None)
+
+    def run(self, taker: Taker) -> None:
+        """See `Carrier.run`. Both connections are made before, so that both are there to be lost."""
+        self._connects.open()
+        opened = threading.Event()
+
+        def poll() -> None:
+            taker.on_open()
+            opened.set()
+            self._work(taker, self._poll)
+
+        def request() -> None:
+            opened.wait()
+            self._work(taker, self._request)
+
+        works = {"connect": poll, "request": request}
+        self._threads = tuple(
+            threading.Thread(target=work, name=f"mqctl.bayeux[{self._peer}].{name}", daemon=True)
+            for name, work in works.items()
+        )
+        self._running = len(self._threads)
+        for thread in self._threads:
+            thread.start()
+
+    def send(self, lane: Lane, piece: Piece, *, written: bool = False, deadline: float | None = None) -> None:
+        """See `Carrier.send`."""
+        with self._changed:
+            if lane is Lane.CONNECT:
+                self._connect = batch([piece.body])
+            else:
+                self._enqueue(piece, written=written, deadline=deadline)
+            self._changed.notify_all()
+
+    def _enqueue(self, piece: Piece, *, written: bool, deadline: float | None) -> None:
+        # The carrier's own threads are those that make room.
+        patient = not self.is_mine()
+        if patient:
+            self._wait_for(lambda: self._queued_bytes < QUEUED_BYTES_MAX, deadline)
+        self._queue.append(piece)
+        self._queued_bytes += len(piece.body)
+        self._put += 1
+        # Where it can leave now, it has left when this returns: what breaks after that makes its fate unknown.
+        if patient and (written or not self._busy):
+            mine = self._put
+            self._changed.notify_all()
+            self._wait_for(lambda: self._written >= mine, deadline)
+
+    def _wait_for(self, there: Callable[[], bool], deadline: float | None) -> None:
+        timeout_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not self._changed.wait_for(lambda: there() or bool(self._death), timeout_s):
+            raise TimeoutError("the server does not read")
+        if self._death:
+            raise ConnectionError(self._death)
+
+    def _work(self, taker: Taker, turn: Callable[[Taker], None]) -> None:
+        try:
+            while not self._death:
+                turn(taker)
+        except (OSError, MessageError, MqctlError) as error:
+            self.kill(closing_words(error))
+        with self._changed:
+            self._running -= 1
+            last = not self._running
+        if last:
+            taker.on_closed(self._death)
+            if self._abandoned:
+                self._free()
+
+    def _poll(self, taker: Taker) -> None:
+        """A connect, if there is one, or what is due."""
+        with self._changed:
+            there = self._changed.wait_for(lambda: self._connect is not None or self._death, wait_s(taker))
+            body, self._connect = self._connect, None
+        if body is None:
+            if not there:
+                taker.on_time()
+            return
+        wake_s = wait_s(taker)
+        deadline = None if wake_s is None else time.monotonic() + wake_s
+        try:
+            self._post(self._connects, taker, body, deadline=deadline)
+        except TimeoutError:
+            # What may still come over this connection is late, and of no use.
+            self._connects.abandon()
+            taker.on_time()
+
+    def _request(self, taker: Taker) -> None:
+        """All that is queued, as far as it goes together."""
+        with self._changed:
+            self._busy = False
+            self._changed.wait_for(lambda: self._queue or self._death)
+            if self._death:
+                return
+            bodies = self._take()
+            self._busy = True
+        self._post(self._requests, taker, batch(bodies), count=len(bodies))
+
+    def _take(self) -> list[bytes]:
+        taken = [self._queue.popleft()]
+        size = len(taken[0].body)
+        while self._queue and len(taken) < BATCH_MESSAGES and not (taken[-1].alone or self._queue[0].alone):
+            size += len(self._queue[0].body)
+            if size > BATCH_BYTES:
+                break
+            taken.append(self._queue.popleft())
+        self._queued_bytes -= sum(len(piece.body) for piece in taken)
+        return [piece.body for piece in taken]
+
+    def _post(
+        self, lane: HttpLane, taker: Taker, body: bytes, *, count: int = 0, deadline: float | None = None
+    ) -> None:
+        def on_sent() -> None:
+            with self._changed:
+                self.bytes_out += len(body)
+                self._written += count
+                self._changed.notify_all()
+
+        answered = lane.post(body, deadline=deadline, on_sent=on_sent)
+        now_ns = time.monotonic_ns()
+        with self._changed:
+            self.bytes_in += len(answered)
+        taker.on_bodies([answered], now_ns)
+        with self._changed:
+            # The time to wake up may be another now.
+            self._changed.notify_all()
+
+    def is_mine(self) -> bool:
+        """See `Carrier.is_mine`."""
+        return threading.current_thread() in self._threads
+
+    def kill(self, reason: str) -> None:
+        """See `Carrier.kill`."""
+        with self._changed:
+            self._death = self._death or reason
+            self._changed.notify_all()
+        self._requests.abort()
+        self._connects.abort()
+
+    def join(self, timeout_s: float) -> bool:
+        """See `Carrier.join`."""
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            if thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+        with self._changed:
+            self._abandoned = bool(self._running)
+        if self._abandoned:
+            return False
+        self._free()
+        return True
+
+    def _free(self) -> None:
+        self._requests.abandon()
+        self._connects.abandon()
+
+
+def _authorization(target: Target) -> dict[str, str]:
+    """For a gateway that asks for it; servers that know the extension find the same in the handshake."""
+    if target.user is None:
+        return {}
+    password = target.password.reveal() if target.password else ""
+    return {"Authorization": f"Basic {base64.b64encode(f'{target.user}:{password}'.encode()).decode()}"}

@@ -1,0 +1,63 @@
+"""What a client of Bayeux wants done, and what it has to tell."""
+
+from __future__ import annotations
+
+import enum
+from typing import NamedTuple
+
+from mqctl.protocols.bayeux.message import Message
+
+
+class Lane(enum.Enum):
+    """Which way a request goes. Over WebSocket both are one."""
+
+    CONNECT = enum.auto()
+    """It may be held for long."""
+    REQUEST = enum.auto()
+
+
+class Send(NamedTuple):
+    """Send this, over that lane. A handshake goes alone, and so does a connect."""
+
+    lane: Lane
+    message: Message
+
+
+class Deliver(NamedTuple):
+    """A message for the user."""
+
+    message: Message
+
+
+class Answered(NamedTuple):
+    """A request of the user's is done, or refused in the server's words."""
+
+    request: str
+    refusal: str | None
+
+
+class Forgotten(NamedTuple):
+    """The server has forgotten the session; a new one is asked for. What is published meanwhile does not come."""
+
+    reason: str
+
+
+class Unsubscribed(NamedTuple):
+    """A subscription of the session before was refused in this one."""
+
+    channel: str
+    reason: str
+
+
+class Lost(NamedTuple):
+    """It is over. `denied` where the server does not let us in."""
+
+    reason: str
+    denied: bool = False
+
+
+class Left(NamedTuple):
+    """The server has heard that we leave."""
+
+
+Action = Send | Deliver | Answered | Forgotten | Unsubscribed | Lost | Left

@@ -1,0 +1,80 @@
+"""The Bayeux transport keeps its contract at the hub, over long-polling and over WebSocket."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from mqctl.adapters.base import SubscribeSpec
+from mqctl.adapters.bayeux import BayeuxAdapter
+from mqctl.errors import TopicError
+from mqctl.hub.config import HubConfig
+from mqctl.hub.thread import HubThread
+from mqctl.model import Outgoing, Topic
+from mqctl.protocols.bayeux.spec import Limits
+from mqctl.target import Endpoint, Secret, Target, parse_url
+from mqctl.testing.contract import AdapterContract, Link, Subject
+
+PASSWORD = Secret(secrets.token_hex(8))
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[Endpoint]:
+    loopback = (Endpoint("127.0.0.1", 0),)
+    with HubThread(HubConfig(stomp=(), http=loopback, user="mqctl", password=PASSWORD)) as thread:
+        yield parse_url(thread.url).endpoints[0]
+
+
+class TestBayeuxAtTheHub(AdapterContract):
+    @pytest.fixture(params=["bayeux+http", "bayeux+ws"])
+    def subject(self, hub: Endpoint, request: pytest.FixtureRequest) -> Iterator[Subject]:
+        with Link(hub) as link:
+            target = Target(scheme=request.param, endpoints=(link.endpoint,), user="mqctl", password=PASSWORD)
+            with Link(hub) as gone:
+                nowhere = gone.endpoint
+            yield from Subject(
+                adapter=BayeuxAdapter(),
+                target=target,
+                # Its wildcards are the last segment or none, and have tests of their own here.
+                features=frozenset({"headers"}),
+                link=link,
+                nobody=dataclasses.replace(target, endpoints=(nowhere,)),
+                stranger=dataclasses.replace(target, password=Secret("wrong")),
+                payload_max=Limits().body_bytes // 2,
+            ).serve()
+
+    def test_a_topic_comes_back_by_its_name_in_any_script(self, subject: Subject) -> None:
+        """Channels have few characters: all of those come back, and any other is refused before anything is sent."""
+        connection, recorder = subject.connect()
+        topic = Topic(levels=(*subject.topic().levels, "Az09-_!~()$@"))
+        connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
+        subject.publish(connection, topic, b"x")
+        assert recorder.message(b"x").topic == ".".join(topic.levels)
+        with pytest.raises(TopicError):
+            connection.submit(Outgoing(topic=Topic(levels=("한국",)), payload=b"x"))
+        assert connection.stats().messages_out == 1
+
+    def test_a_wildcard_takes_one_segment_and_a_subtree_all_of_them(self, subject: Subject) -> None:
+        connection, recorder = subject.connect()
+        root = subject.topic().levels
+        one, all_of_them = (
+            connection.subscribe(SubscribeSpec(topic=Topic(levels=(*root, wild))), timeout_s=subject.patience_s)
+            for wild in ("*", "**")
+        )
+        for rest in ((), ("a",), ("a", "b")):
+            subject.publish(connection, Topic(levels=(*root, *rest)), ".".join(rest).encode())
+        subject.publish(connection, subject.topic(), b"elsewhere")
+        subject.barrier(connection, recorder)
+        came = recorder.deliveries(4)
+        assert [each.payload for each in came if each.subscription == one] == [b"a"]
+        assert [each.payload for each in came if each.subscription == all_of_them] == [b"", b"a", b"a.b"]
+
+    @pytest.mark.parametrize(
+        "payload",
+        [b"45", b'"45"', b'"abc"', b'"\\"abc\\""', b'{"a" : [1.50, null]}', b"[1]\n", b"NaN", b'"', b"[" * 80],
+    )
+    def test_json_or_what_looks_like_it_arrives_to_the_byte(self, subject: Subject, payload: bytes) -> None:
+        self.test_a_payload_arrives_as_it_was_sent(subject, payload)
