@@ -230,8 +230,8 @@ def test_nobody_there(broker: Broker, plain: Program) -> None:
 
 
 def test_broker_dies_under_tail(broker: Broker, plain: Program, name: str) -> None:
-    """What came is printed; the end is a lost connection."""
-    with plain.running("tail", name) as tail:
+    """What came is printed; the end is a lost connection, where no other is sought."""
+    with plain.running("tail", name, "--reconnect", "never") as tail:
         tail.await_line("subscribed")
         assert_code(plain.run("publish", name, "before"), ExitCode.OK)
         with wire(broker) as bystander:
@@ -245,7 +245,8 @@ def test_broker_dies_under_publish(broker: Broker, plain: Program, name: str) ->
     """Killed in the middle: the books balance, and no message confirmed as persistent is missing afterwards."""
     queue = f"/queue/{name}"
     settle(broker, queue)
-    with plain.running("publish", queue, "--lines", "--persistent", "--confirm-timeout", "5s") as publish:
+    how = ("--lines", "--persistent", "--confirm-timeout", "5s", "--reconnect", "never")
+    with plain.running("publish", queue, *how) as publish:
         with wire(broker) as bystander:
             # Without limits: brokers otherwise stop after some messages, or bytes, that nobody acknowledges.
             limits = {"consumer-window-size": "-1", "activemq.prefetchSize": "10000"}
