@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -11,14 +11,12 @@ import typer
 from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.help import Command, command_app
+from mqctl.cli.tables import emit_table
 from mqctl.errors import ConfigError, ExitCode, UsageError
 from mqctl.profiles.resolve import Firmness, Settings, show
 from mqctl.profiles.schema import SETTINGS
 from mqctl.profiles.store import Found, Place, Store
 from mqctl.target import parse_url
-
-WIDTH_OF_A_PIPE = 10_000
-"""Columns: wide enough for any path, so that a row stays a line."""
 
 app = command_app(
     help="List, show, add, choose and check profiles: named brokers with their settings.",
@@ -58,7 +56,7 @@ def list_profiles(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
                 description=about,
             )
     else:
-        _emit_table(context, ("", "NAME", "URL", "FILE"), [(m, f.name, url, str(f.path)) for m, f, url, _ in rows])
+        emit_table(context, ("", "NAME", "URL", "FILE"), [(m, f.name, url, str(f.path)) for m, f, url, _ in rows])
 
 
 @app.command("show", cls=Command)
@@ -78,9 +76,9 @@ def show_profile(
     if as_json:
         _emit_json(context, **{key: {"value": text, "origin": come_from} for key, text, come_from in rows})
     elif origin:
-        _emit_table(context, ("KEY", "VALUE", "FROM"), [(key, text or "-", come_from) for key, text, come_from in rows])
+        emit_table(context, ("KEY", "VALUE", "FROM"), [(key, text or "-", come_from) for key, text, come_from in rows])
     else:
-        _emit_table(context, ("KEY", "VALUE"), [(key, text) for key, text, _ in rows if text is not None])
+        emit_table(context, ("KEY", "VALUE"), [(key, text) for key, text, _ in rows if text is not None])
 
 
 @app.command("add", cls=Command)
@@ -236,22 +234,3 @@ def _shown(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
 
 def _emit_json(context: AppContext, **members: object) -> None:
     context.emit(json.dumps(members, ensure_ascii=False))
-
-
-def _emit_table(context: AppContext, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print aligned columns, never cut: on a terminal they fold, in a pipe each row is one line."""
-    from io import StringIO
-    from shutil import get_terminal_size
-
-    from rich.console import Console
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    table = Table(*(Column(name, overflow="fold") for name in header), box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    page = StringIO()
-    width = get_terminal_size().columns if context.on_terminal else WIDTH_OF_A_PIPE
-    Console(file=page, width=width, color_system=None).print(table)
-    for line in page.getvalue().splitlines():
-        context.emit(line.rstrip())
