@@ -158,9 +158,17 @@ def to_mqtt(topic: Topic, dialect: Dialect | None, *, subscribing: bool = False)
         written = topic.native
     if not subscribing and (MQTT_ONE_LEVEL in written or MQTT_SUBTREE in written):
         raise TopicError(f"cannot publish to a wildcard: {name!r}")
-    if "\0" in written or len(written.encode(errors="surrogatepass")) > MQTT_BYTES_MAX:
-        raise TopicError(f"MQTT's names have no NUL and at most {MQTT_BYTES_MAX} bytes: {name[:40]!r}…")
+    if not _is_mqtt_string(written):
+        raise TopicError(f"MQTT's names are UTF-8 without NUL of at most {MQTT_BYTES_MAX} bytes: {name[:40]!r}")
     return written
+
+
+def _is_mqtt_string(text: str) -> bool:
+    """Whether it is one of MQTT's (MQTT 3.1.1, 1.5.3)."""
+    try:
+        return "\0" not in text and len(text.encode()) <= MQTT_BYTES_MAX
+    except UnicodeEncodeError:
+        return False
 
 
 def _mqtt_level(level: str, name: str, dialect: Dialect | None) -> str:

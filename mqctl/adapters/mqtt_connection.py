@@ -142,11 +142,11 @@ class MqttConnection:
 
     def _shortfalls(self, verdicts: list[Verdict]) -> list[ConnectionEvent]:
         """What to say of subscriptions with less quality of service than was asked for."""
-        asked = [(self._asked.pop(each.request, 0), each) for each in verdicts if each.failure is None]
+        asked = [(self._asked.pop(each.request, 0), each) for each in verdicts]
         return [
             Fault(time.monotonic_ns(), f"QoS {each.codes[0]} is granted where {qos} was asked for")
             for qos, each in asked
-            if each.codes and each.codes[0] < qos
+            if each.failure is None and each.codes and each.codes[0] < qos
         ]
 
     def _tell_of_strangers(self, events: list[ConnectionEvent]) -> None:

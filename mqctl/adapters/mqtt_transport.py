@@ -146,7 +146,7 @@ class Transport:
             data = self._next_to_write(self._check_pulse(beat, ping))
             if data:
                 try:
-                    self.write(data, time.monotonic() + (beat.silence_s or threading.TIMEOUT_MAX))
+                    self.write(data, time.monotonic() + beat.silence_s if beat.silence_s else None)
                 except TimeoutError:
                     self.kill(f"the broker stopped reading, for {beat.silence_s:g} s")
                 except OSError as error:

@@ -185,6 +185,7 @@ def test_a_dot_inside_a_level_is_refused_where_the_broker_takes_it_for_a_slash(d
         Topic(levels=("a+",)),
         Topic(levels=("a", "#b")),
         Topic(native="a\0"),
+        Topic(native="\ud800"),
         Topic(native="ü" * 32_768),
     ],
 )

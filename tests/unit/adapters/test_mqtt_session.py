@@ -100,6 +100,13 @@ class TestPublish:
                 peer.answer(kind, 9, NOT_AUTHORIZED if kind == "PUBREC" else b"")
             subscribe(connection)
 
+    def test_messages_leave_at_once_however_many_are_under_way(self):
+        """paho would send 20, and the others later and from another thread."""
+        with FakeBroker() as broker, session(broker) as (connection, peer, _):
+            for number in range(30):
+                connection.submit(outgoing(b"%d" % number))
+            assert [peer.next("PUBLISH").body[5:] for _ in range(30)] == [b"%d" % number for number in range(30)]
+
     def test_no_more_is_under_way_than_the_broker_takes(self):
         with FakeBroker(connack(b"\x21\0\2"), five=True) as broker, session(broker) as (connection, peer, _):
             pending = [connection.submit(outgoing(b"1")), connection.submit(outgoing(b"2"))]
