@@ -59,7 +59,11 @@ class BayeuxHttp:
         self._house.close()
         for pusher in list(self._pushers):
             pusher.end(CloseCode.GOING_AWAY, "the hub was stopped")
-        await asyncio.sleep(0)  # for the answers to be written
+        if self._pushers:
+            await asyncio.wait([pusher.closed for pusher in self._pushers], timeout=self._config.drain_s)
+        for pusher in list(self._pushers):
+            pusher.abort()
+        await asyncio.sleep(0)  # for answers to be written, and connections to be gone
 
     async def _get(self, request: web.Request) -> web.Response:
         """A WebSocket, or a stream of events."""

@@ -86,6 +86,11 @@ class _Outlet:
         return self._written_bytes - (self.transport.get_write_buffer_size() if self.transport is not None else 0)
 
 
+def _settle(closed: asyncio.Future[None]) -> None:
+    if not closed.done():
+        closed.set_result(None)
+
+
 class BayeuxSocket(asyncio.Protocol):
     """A WebSocket: arrays of messages both ways. One session at a time is bound to it.
 
@@ -115,6 +120,7 @@ class BayeuxSocket(asyncio.Protocol):
         self._sockets = sockets
         self._outlet = _Outlet(config, exchange, self._give_up)
         self._receiver = MessageReceiver(EARLY_BYTES)
+        self.closed = exchange.loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._ending = False
 
@@ -152,6 +158,7 @@ class BayeuxSocket(asyncio.Protocol):
             self._timer.cancel()
         if self._link.bound is not None:
             self._port_of(self._link.bound).dropped_by(self)
+        _settle(self.closed)
 
     def pause_writing(self) -> None:
         """Ask no more before what was asked is read."""
@@ -291,6 +298,7 @@ class EventStream(asyncio.Protocol):
         self._head = head
         self._streams = streams
         self._outlet = _Outlet(config, exchange, self.abort)
+        self.closed = exchange.loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -311,6 +319,7 @@ class EventStream(asyncio.Protocol):
         self._outlet.shut()
         self._linger.cancel()
         self._port.dropped_by(self)
+        _settle(self.closed)
 
     def pause_writing(self) -> None:
         """Messages wait in the session."""

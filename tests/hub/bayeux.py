@@ -128,10 +128,11 @@ class Poller:
 
 
 class Socket:
-    """One client over WebSocket; `client_id` takes up a session that there is."""
+    """One client over WebSocket; `client_id` takes up a session that there is, or with `""` none."""
 
     def __init__(self, endpoint: Endpoint, client_id: str | None = None, **fields: Any) -> None:
         self.web = websocket.create_connection(f"ws://{endpoint}/bayeux", timeout=PATIENCE_S)
+        self._socket = self.web.sock
         self.client_id = client_id
         self._ids = itertools.count(1)
         if client_id is None:
@@ -197,3 +198,4 @@ class Socket:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.web.close()
+        self._socket.close()  # which the library leaves open where the hub closed first

@@ -173,7 +173,7 @@ class ServerSession:
         if first or not may_hold or self._queue.unacknowledged:
             timeout_ms = 0
         if crowded:
-            self._interval_ms = terms.multi_session_interval_ms
+            timeout_ms, self._interval_ms = 0, terms.multi_session_interval_ms
             advice = {Advice.MULTIPLE_CLIENTS: True, **self.advice(self._interval_ms)}
         elif request.connection_type == ConnectionType.EVENT_SOURCE and not self.deliver_only:
             # As Faye does it: messages have a stream of their own, so that this is but a sign of life now and then.

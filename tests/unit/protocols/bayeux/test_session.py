@@ -140,6 +140,7 @@ def test_one_connect_of_a_browser_waits(house):
     (greeting,) = second.ask({"channel": "/meta/handshake"})
     second.client_id = greeting["clientId"]
     first.connected().connect()
+    second.connected()
     (told,) = second.connect()
     assert told["advice"] == {"multiple-clients": True, "reconnect": "retry", "interval": 2000, "timeout": 20_000}
     assert second.session.next_deadline_ns() == 12_000 * MS
