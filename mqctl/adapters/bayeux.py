@@ -20,13 +20,15 @@ from mqctl.adapters.stream import Stream
 from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.model import AckMode, Confirmation, Connected
 from mqctl.protocols.bayeux.client import Client, Options
-from mqctl.protocols.bayeux.client_actions import Action, Lost, Send
+from mqctl.protocols.bayeux.client_actions import Action, Forgotten, Lost, Send
 from mqctl.protocols.bayeux.message import MessageError, batch, decode
 from mqctl.protocols.bayeux.spec import ConnectionType, Ext
 from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 
 USUAL_PATH: Final = "/cometd"
 """Where a URL names none: CometD's usual one, which mqctl's hub serves too."""
+
+_HINTS_OF_PATHS: Final = "name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye"
 
 
 class BayeuxAdapter:
@@ -52,7 +54,7 @@ class BayeuxAdapter:
                 try:
                     stream = sockets.dial(endpoint, deadline)
                 except (RefusedError, ProtocolError) as error:
-                    notice = f"long-polling takes the place of WebSocket: {error}"
+                    notice = f"no WebSocket here, so this is long-polling ({error})"
                 else:
                     return _connect(WebSocketCarrier(stream, str(endpoint)), (target, endpoint, deadline), sink, None)
             dial = _redial(polling, endpoint, target, deadline)
@@ -110,25 +112,38 @@ def _login(target: Target) -> dict[str, Any]:
 
 
 def _shake_hands(carrier: Carrier, client: Client, target: Target, endpoint: Endpoint, deadline: float) -> list[Action]:
-    """Ask for a session; returns what is to be done once there is one."""
-    (handshake,) = client.open(time.monotonic_ns())
-    assert isinstance(handshake, Send)
+    """Have a session made; returns what is to be done then."""
+
+    def ask(send: Action) -> list[Action]:
+        assert isinstance(send, Send)
+        body = carrier.ask(send.lane, batch([piece(send).body]), deadline)
+        return client.receive(decode(body, LIMITS), time.monotonic_ns())
+
     try:
-        body = carrier.ask(batch([piece(handshake).body]), deadline)
-        actions = client.receive(decode(body, LIMITS), time.monotonic_ns())
+        actions = _accepted(ask(client.open(time.monotonic_ns())[0]), target, endpoint)
+        if carrier.connection_type is ConnectionType.LONG_POLLING and actions:
+            # Over a second connection, which has to reach the same server with the same cookie.
+            actions = _accepted(ask(actions[0]), target, endpoint)
     except MessageError as error:
         raise ProtocolError(
-            f"{endpoint} does not speak Bayeux at {target.path}: {error}",
-            hint="name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye",
+            f"{endpoint} does not speak Bayeux at {target.path}: {error}", hint=_HINTS_OF_PATHS
         ) from error
     except (OSError, EOFError) as error:
         raise _no_answer(endpoint, error, target.scheme) from error
+    return actions
+
+
+def _accepted(actions: list[Action], target: Target, endpoint: Endpoint) -> list[Action]:
+    """What follows from an answer, if it is a good one."""
     match actions:
-        case []:
-            raise ProtocolError(f"{endpoint} did not answer the handshake at {target.path}")
         case [Lost(reason, denied)]:
             sentence = f"{endpoint} refused the connection: {reason}"
             raise RefusedError(sentence, hint=_login_hint(target)) if denied else ProtocolError(sentence)
+        case [Forgotten(reason), *_]:
+            raise RefusedError(
+                f"{endpoint} does not know the session that it has made: {reason}",
+                hint="where several servers share an address, a client must stay with one: sticky sessions by cookie",
+            )
     return actions
 
 

@@ -66,7 +66,7 @@ class Carrier(Protocol):
         """What the HTTP server calls itself; empty if it does not."""
         ...
 
-    def ask(self, body: bytes, deadline: float) -> bytes:
+    def ask(self, lane: Lane, body: bytes, deadline: float) -> bytes:
         """Send an array and wait for one, before `run`.
 
         Raises:
@@ -147,7 +147,7 @@ class WebSocketCarrier:
         self._death = ""
         self._abandoned = False
 
-    def ask(self, body: bytes, deadline: float) -> bytes:
+    def ask(self, lane: Lane, body: bytes, deadline: float) -> bytes:  # noqa: ARG002 - the interface's
         """See `Carrier.ask`."""
         self._write(body, deadline)
         while not self._early:

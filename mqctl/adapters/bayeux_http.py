@@ -118,22 +118,17 @@ class HttpLane:
             raise _refused(self._peer, self._path, response, answered)
         return answered
 
-    def open(self) -> Stream:
-        """The connection, or a new one."""
-        if self._stream is None:
-            self._stream = self._dial()
-            self._used = time.monotonic()
-            if self._aborted:
-                self._stream.abort()
-        return self._stream
-
     def _fresh(self) -> Stream:
         """The connection, or a new one where the server has ended it meanwhile, as servers do with idle ones."""
         if self._stream is not None and not _is_idle(self._stream):
             self.abandon()
             if time.monotonic() - self._used < KEPT_AT_LEAST_S:
                 raise ConnectionResetError
-        return self.open()
+        if self._stream is None:
+            self._stream = self._dial()
+            if self._aborted:
+                self._stream.abort()
+        return self._stream
 
     def abandon(self) -> None:
         """Let go of the connection; the next request has another."""

@@ -64,13 +64,13 @@ class PollingCarrier:
         """See `Carrier`."""
         return self._requests.web_server
 
-    def ask(self, body: bytes, deadline: float) -> bytes:
+    def ask(self, lane: Lane, body: bytes, deadline: float) -> bytes:
         """See `Carrier.ask`."""
-        return self._requests.post(body, deadline=deadline, sent_by=deadline, on_sent=lambda: None)
+        through = self._connects if lane is Lane.CONNECT else self._requests
+        return through.post(body, deadline=deadline, sent_by=deadline, on_sent=lambda: None)
 
     def run(self, taker: Taker) -> None:
-        """See `Carrier.run`. Both connections are made before, so that both are there to be lost."""
-        self._connects.open()
+        """See `Carrier.run`."""
         opened = threading.Event()
 
         def poll() -> None:

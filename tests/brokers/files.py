@@ -31,7 +31,7 @@ def installed(name: str) -> Path:
 
 
 def foreign(client: str, script: str = "driver.js") -> list[str]:
-    """The command line of a script of a foreign client, `stompjs`, `mqttjs` or `cometd`.
+    """The command line of a script of a foreign client, such as `stompjs`.
 
     Raises:
         NotInstalled: Node.js or the package is missing.

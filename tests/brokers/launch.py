@@ -41,6 +41,7 @@ INSTALLATIONS: Mapping[str, Callable[[], object]] = {
     "stompjs": lambda: foreign("stompjs"),
     "mqttjs": lambda: foreign("mqttjs"),
     "cometd": lambda: foreign("cometd"),
+    "bayeux": lambda: foreign("bayeux", "server.js"),
 }
 """What raises NotInstalled where it is missing."""
 

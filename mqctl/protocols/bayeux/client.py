@@ -239,12 +239,13 @@ class Client:
         if self.state is State.LEAVING:
             return []
         self._heed(reply)
-        orders, words = self._orders, _words(reply)
+        orders = self._orders
+        words = "the server wants a new session" if reply.successful else _words(reply)
         if orders.reconnect == Reconnect.NONE or orders.interval_ms < 0:
             return self._lose("the server ended the session" if reply.successful else words)
-        self._proven = reply.successful is True
         if orders.reconnect == Reconnect.HANDSHAKE:
             return self._renew(words, now_ns)
+        self._proven = reply.successful is True
         if not self._proven:
             return self._pause(words, now_ns)
         self._refusals = 0
@@ -288,7 +289,11 @@ class Client:
         return isinstance(reply.error, str) and reply.error.partition(":")[0] in _SESSION_GONE
 
     def _renew(self, words: str, now_ns: int) -> list[Action]:
-        return [Forgotten(words), *self.open(now_ns)]
+        """Another session: at once if this one ever worked, else later, or both sides would do nothing else."""
+        if self._proven:
+            return [Forgotten(words), *self.open(now_ns)]
+        self.state, self._cycle_id = State.HANDSHAKING, None
+        return [Forgotten(words), *self._pause(words, now_ns)]
 
     def _heed(self, reply: Message) -> None:
         """What is not advised stays as it was; advice that does not say when has CometD's usual values."""

@@ -277,6 +277,29 @@ class TestRequests:
 
 
 class TestForgotten:
+    @pytest.fixture
+    def talk(self, talk: Talk) -> Talk:
+        """A client whose session has worked."""
+        talk.connected()
+        return talk
+
+    @pytest.mark.parametrize("learns_of_it_by", ["connect", "request"])
+    def test_a_session_that_never_worked_is_renewed_later_and_not_for_ever(self, learns_of_it_by):
+        talk = Talk()
+        talk.open()
+        for number in range(REFUSALS_MAX + 1):
+            talk.shake(f"c{number}")
+            if learns_of_it_by == "connect":
+                actions = talk.connected(successful=False, error=Error.SESSION_UNKNOWN, advice=AGAIN)
+            else:
+                _, (send,) = talk.client.publish("/a", Raw(b"1"), None)
+                _, *actions = talk.hear(failed(send.message, Error.SESSION_UNKNOWN))
+            if number < REFUSALS_MAX:
+                assert actions == [Forgotten("session_unknown")]
+                (send,) = talk.wake(talk.wakes_in_ms())
+                assert send.message.channel == Meta.HANDSHAKE
+        assert actions[-1] == Lost("session_unknown")
+
     def test_a_connect_learns_of_it(self, talk):
         talk.subscribe("/a")
         talk.subscribe("/b")
