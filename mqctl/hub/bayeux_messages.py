@@ -6,23 +6,20 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
-import msgspec
 from msgspec import Raw
 
 from mqctl import topics
 from mqctl.broker.values import Address, AddressKind, Message
 from mqctl.protocols.bayeux import channel as channels
-from mqctl.protocols.bayeux.extensions import BINARY_EXT, binary, read_binary
+from mqctl.protocols.bayeux.extensions import BINARY_EXT, binary
 from mqctl.protocols.bayeux.message import Message as BayeuxMessage
-from mqctl.protocols.bayeux.message import batch, encode, too_deep
-from mqctl.protocols.bayeux.spec import Ext, Limits
+from mqctl.protocols.bayeux.message import batch, encode
+from mqctl.protocols.bayeux.payload import data_of, payload_of
+from mqctl.protocols.bayeux.spec import Ext
 from mqctl.protocols.stomp.spec import NOT_FORWARDED, Header
 
 FRAME_BYTES: Final = 64 * 1024
 """Of messages pushed as one array; clients have limits of their own, and one message always fits."""
-
-DEPTH_MAX: Final = Limits().depth - 2
-"""Of data, which travels in an object in an array."""
 
 _PIECE: Final = "bayeux"
 """Under which a message keeps its encoding; empty where no client of Bayeux may have it."""
@@ -86,45 +83,13 @@ def _delivery(channel: str, message: Message) -> BayeuxMessage:
     return delivery
 
 
-def data_of(payload: bytes) -> Raw | None:
-    """A payload as JSON: as it is if it is that, else as a string; None where it is no text."""
-    try:
-        text = payload.decode()
-    except UnicodeDecodeError:
-        return None
-    return Raw(payload) if _is_json(payload) else Raw(msgspec.json.encode(text))
-
-
-def payload_of(data: bytes) -> tuple[bytes, bool]:
-    """The reverse: a string that is not JSON itself is its text; everything else stays JSON, which the flag says."""
-    if data.startswith(b'"'):
-        text = msgspec.json.decode(data, type=str).encode()
-        if not _is_json(text):
-            return text, False
-    return data, True
-
-
-def _is_json(payload: bytes) -> bool:
-    """Whether it is, and no deeper than clients are sure to take."""
-    if too_deep(payload, DEPTH_MAX):
-        return False
-    try:
-        msgspec.json.decode(payload, type=Raw)
-    except msgspec.DecodeError:
-        return False
-    return True
-
-
 def published(message: BayeuxMessage, message_id: str) -> Message:
     """A message that a client of Bayeux publishes."""
     channel = cast("str", message.channel)
     data = bytes(message.data)
-    payload = read_binary(message)
-    is_json = False
-    if payload is None:
-        payload, is_json = payload_of(data)
+    payload = payload_of(message)
     headers = _headers(message)
-    if is_json and Header.CONTENT_TYPE not in headers:
+    if payload == data and Header.CONTENT_TYPE not in headers:
         headers = dict([_JSON], **headers)
     made = Message(id=message_id, address=address_of(channel), payload=payload, headers=tuple(headers.items()))
     made.wire[_PIECE] = _as_it_came(channel, data, message)

@@ -147,6 +147,8 @@ class BayeuxSocket(asyncio.Protocol):
             self.end(failure.code, str(failure))
         if self._link.bound is None:
             self._outlet.flush()
+        else:  # after what comes for it in this turn of the loop
+            self._port_of(self._link.bound).mark_dirty()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it makes no difference
         """The session outlives it for a while."""
@@ -252,7 +254,6 @@ class BayeuxSocket(asyncio.Protocol):
         if session is not None and session.state is not State.ENDED:
             self._receiver.allow(self._config.bayeux_limits.body_bytes)
             self._port_of(session).carry_by(self)
-            self._port_of(session).mark_dirty()
 
     def _expect_session(self) -> None:
         if self._timer is not None:
