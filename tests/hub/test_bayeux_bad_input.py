@@ -1,0 +1,132 @@
+"""What no client of Bayeux should send: a refusal in words, no bug, and nobody else harmed."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+
+import pytest
+
+from mqctl.protocols.bayeux.spec import Limits
+from mqctl.protocols.stomp.spec import Limits as StompLimits
+from tests.hub.bayeux import Poller, Socket
+from tests.hub.raw_web import ask, frame, handshake
+
+pytestmark = pytest.mark.parametrize("via", ["web-socket"], indirect=True)
+
+
+@pytest.fixture
+def bystander(hub):
+    """Somebody else, who gets what is sent before and after."""
+    with Socket(hub.endpoint) as sock:
+        sock.subscribe("/safe").connected()
+        yield sock
+        hub.client().publish("/topic/safe", b"1")
+        assert sock.data(1) == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "says"),
+    [
+        (b'[{"channel":"/a"', 400, "not Bayeux messages in JSON"),
+        (b"\xff\xfe", 400, "not UTF-8"),
+        (b'[{"channel":"\xc3"}]', 400, "not UTF-8"),
+        (b"[1,2]", 400, "Expected `object`"),
+        (b"[[]]", 400, "Expected `object`"),
+        (b'"text"', 400, "Expected `array`"),
+        (b"[" + b"{}," * 1000 + b"{}]", 400, "more than 1000 messages"),
+        (b'[{"channel":"/a","data":' + b"[" * 5000 + b"]" * 5000 + b"}]", 400, "more than 64 arrays and objects"),
+        (b'[{"channel":"/a","data":"\\ud800"}]', 400, "not Bayeux messages in JSON"),
+        (b"[" + b" " * 70_000 + b"]", 413, "more than 65536 bytes"),
+    ],
+    ids=lambda value: None if not isinstance(value, bytes) else value[:20].decode(errors="replace"),
+)
+def test_what_is_no_request(hub, bystander, body, status, says):
+    with Poller(hub.endpoint, handshake=False) as poller:
+        reply = poller.post(body)
+    assert reply.status == status
+    assert says in reply.body.decode()
+
+
+def test_who_is_known_may_send_more_but_not_too_much(start):
+    hub = start(bayeux_limits=Limits(body_bytes=200_000))
+    with Poller(hub.endpoint) as poller, Socket(hub.endpoint) as sock:
+        assert poller.publish("/a", "x" * 100_000)[0]["successful"]
+        assert poller.post(json.dumps([poller.message("/a", data="x" * 200_000)]).encode()).status == 413
+        assert sock.publish("/a", "x" * 100_000)[0]["successful"]
+        sock.web.send(json.dumps([{"channel": "/a", "data": "x" * 200_000}]))
+        assert sock.closed()[0] == 1009
+
+
+def test_a_request_that_never_ends(start):
+    hub = start(stomp_limits=StompLimits(frame_timeout_s=0.2))
+    head = f"POST /bayeux HTTP/1.1\r\nHost: {hub.endpoint}\r\nContent-Length: 100\r\n\r\n[".encode()
+    status, _, body, sock = ask(hub.endpoint, head)
+    sock.close()
+    assert (status, body) == (408, b"the rest of the request did not come in time\n")
+
+
+def test_pages_from_elsewhere(hub):
+    """No page of another site may ask, whatever it knows; and no name that somebody let point here."""
+    with Poller(hub.endpoint) as poller:
+        poller.subscribe("/a")
+        for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+            poller.headers = headers
+            assert poller.post(json.dumps([poller.message("/a", data=1)]).encode()).status == 403
+
+
+def test_a_page_that_is_allowed(start):
+    hub = start(allow_origins=("https://app.example",))
+    with Poller(hub.endpoint, handshake=False) as poller:
+        poller.headers = {"Origin": "https://app.example"}
+        assert poller.handshake()["successful"]
+
+
+def test_many_connects_of_one_session(hub, bystander):
+    """One after the other takes the place of the last; then all is as before."""
+    with Poller(hub.endpoint) as poller:
+        poller.subscribe("/a").connected()
+        held = [poller.hold() for _ in range(20)]
+        statuses = []
+        poller.say("/meta/disconnect")
+        statuses = [each.get().status for each in held]
+        assert set(statuses) <= {200, 500}
+
+
+def test_half_open_connections(hub, bystander):
+    """Upgrades that never say who they are, and requests that never come."""
+    socks = []
+    for number in range(200):
+        sock = socket.create_connection(hub.endpoint)
+        sock.sendall(handshake(hub.endpoint, path="/bayeux") if number % 2 else b"POST /bayeux HTTP/1.1\r\n")
+        socks.append(sock)
+    with Poller(hub.endpoint) as poller:
+        assert poller.publish("/a")[0]["successful"]
+    for sock in socks:
+        sock.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mutated_messages(hub, bystander, seed):
+    """Thousands of them, over requests and sockets."""
+    rng = random.Random(seed)
+    with Poller(hub.endpoint) as poller:
+        for _ in range(10):
+            with Socket(hub.endpoint) as sock:
+                sock.web.sock.settimeout(5)
+                good = json.dumps(
+                    [{"id": "1", "channel": "/a", "data": {"x": [1]}, "clientId": sock.client_id}] * 3
+                ).encode()
+                for _ in range(60):
+                    at, size = rng.randrange(len(good)), rng.randrange(3)
+                    bad = (
+                        good[:at] + bytes(rng.choices(b'{}[]",:\\0ae\xff\x00', k=rng.randrange(3))) + good[at + size :]
+                    )
+                    try:
+                        sock._socket.sendall(frame(bad, 1))
+                    except OSError:  # the hub has closed it
+                        break
+                    if rng.random() < 0.3:
+                        assert poller.post(bad).status in (200, 400)
+    assert hub.stats.sessions >= 1
