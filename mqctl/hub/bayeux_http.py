@@ -26,6 +26,11 @@ from mqctl.protocols.websocket import CloseCode
 _SUPERSEDED: Final = "a newer connect of this session came"
 _WANTED: Final = "Bayeux wants a POST, a WebSocket, or an event stream of a session, whose id ends the path"
 _HEADERS: Final = {hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff"}
+_PREFLIGHT: Final = {
+    hdrs.ACCESS_CONTROL_ALLOW_METHODS: "POST, GET",
+    hdrs.ACCESS_CONTROL_ALLOW_HEADERS: "Content-Type, Authorization",
+    hdrs.ACCESS_CONTROL_MAX_AGE: "3600",
+}
 _CALLBACK: Final = re.compile(r"(?=.{1,64}\Z)[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)*", re.ASCII)
 
 
@@ -46,8 +51,14 @@ class BayeuxHttp:
     def routes(self) -> list[web.RouteDef]:
         """Every path, and all below it: clients add to it what they are about to ask."""
         paths = [f"{path}{{below:(/.*)?}}" for path in BAYEUX_PATHS]
-        methods = ((hdrs.METH_POST, self._post), (hdrs.METH_GET, self._get))
+        methods = ((hdrs.METH_POST, self._post), (hdrs.METH_GET, self._get), (hdrs.METH_OPTIONS, self._preflight))
         return [web.route(method, path, handler) for path in paths for method, handler in methods]
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        """A browser asks whether a page of another origin may (Fetch, 3.2.2)."""
+        if says := refused_origin(request.headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins):
+            return answer(403, says)
+        return _shared(request, web.Response(status=204, headers=_PREFLIGHT))
 
     @property
     def connections(self) -> int:
@@ -94,7 +105,7 @@ class BayeuxHttp:
             return answer(413, str(error))
         except TimeoutError:
             return answer(408, "the rest of the request did not come in time")
-        return await self._converse(request, link, body, _as_json)
+        return _shared(request, await self._converse(request, link, body, _as_json))
 
     async def _script(self, request: web.Request) -> web.Response:
         """The same for pages that may not ask: the request is in the address, and the answer a script."""
@@ -149,6 +160,16 @@ class BayeuxHttp:
         except asyncio.CancelledError:
             port.give_up(waiter)
             raise
+
+
+def _shared(request: web.Request, response: web.Response) -> web.Response:
+    """Let the page that asked read the answer: it was allowed to, by its own name and never by a star."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is not None:
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+        response.headers[hdrs.VARY] = hdrs.ORIGIN
+    return response
 
 
 def _as_json(array: bytes) -> web.Response:

@@ -80,7 +80,22 @@ def test_a_page_that_is_allowed(start):
     hub = start(allow_origins=("https://app.example",))
     with Poller(hub.endpoint, handshake=False) as poller:
         poller.headers = {"Origin": "https://app.example"}
-        assert poller.handshake()["successful"]
+        reply = poller.post(b'[{"channel":"/meta/handshake"}]')
+    assert reply.messages[0]["successful"]
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert reply.headers["Access-Control-Allow-Credentials"] == "true"
+    assert reply.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://app.example", 204), ("https://evil.example", 403)])
+def test_a_page_asks_whether_it_may(start, origin, status):
+    hub = start(allow_origins=("https://app.example",))
+    request = f"OPTIONS /cometd/handshake HTTP/1.1\r\nHost: {hub.endpoint}\r\nOrigin: {origin}\r\n\r\n"
+    found, head, _, sock = ask(hub.endpoint, request.encode())
+    sock.close()
+    assert found == status
+    assert (b"Access-Control-Allow-Headers: Content-Type" in head) is (status == 204)
+    assert (b"Access-Control-Allow-Origin: https://app.example" in head) is (status == 204)
 
 
 def test_many_connects_of_one_session(hub, bystander):
