@@ -99,7 +99,6 @@ class BayeuxConnection:
         """Requests whose outcome nobody waits for; a refusal is told as a fault."""
         self._routes = Routes()
         self._numbers = count(1)
-        self._subscriptions: dict[SubscriptionId, tuple[str, ...]] = {}
         self._messages_out = 0
         self._closing = threading.Lock()
         self._close_begun = False

@@ -20,6 +20,7 @@ from mqctl.profiles.store import Found, Place, Store, is_path, read_document, sh
 SAMPLES = {
     *("local", "activemq", "activemq-mqtt", "activemq-ws", "artemis", "artemis-mqtt", "artemis-ws"),
     *("rabbitmq", "rabbitmq-mqtt", "rabbitmq-ws", "mosquitto", "mosquitto-ws"),
+    *("cometd", "cometd-ws", "faye", "local-bayeux"),
     *("amazonmq", "amazonmq-mqtt", "amazonmq-ws", "amazonmq-rabbitmq"),
 }
 
