@@ -9,13 +9,14 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.mqtt_client import Client, Goodbye, Packed, Verdict
 from mqctl.adapters.mqtt_messages import TOPICS_KEPT, Messages
 from mqctl.adapters.mqtt_transport import Transport
 from mqctl.adapters.pending import Receipts, Settled
-from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, UnsupportedError, UsageError
 from mqctl.model import (
     AckMode,
     AckToken,
@@ -46,7 +47,6 @@ STRANGERS_AFTER_NS: Final = 2_000_000_000
 """How long messages of a resumed session may wait for a subscription before the user is told of them."""
 
 _CONFIRMED: Final = Confirmed(Confirmation.BROKER)
-_JOIN_AT_LEAST_S: Final = 0.5
 
 
 class Terms(NamedTuple):
@@ -90,7 +90,6 @@ class MqttConnection:
         self._client = client
         self._messages = messages
         self._ledger = messages.ledger
-        self._sink = sink
         self._terms = terms
         self._receipts = Receipts()
         self._submitting = threading.Lock()
@@ -100,15 +99,12 @@ class MqttConnection:
         self._asked: dict[str, int] = {}
         self._subscribed_ns = time.monotonic_ns()
         self._strangers_told = False
-        self._closing = threading.Lock()
-        self._close_begun = False
-        self._closed = threading.Event()
-        self._muted = False
+        self._ending = Ending(transport, sink)
         transport.run(terms.beat, client.compose_ping, self)
 
     def on_open(self) -> None:
         """The reading thread runs."""
-        self._emit([self.greeting])
+        self._ending.emit([self.greeting])
         self._hand_over()
 
     def on_bytes(self, data: bytes, now_ns: int) -> str | None:
@@ -132,7 +128,7 @@ class MqttConnection:
             self._receipts.settle({each.request: _outcome(each) for each in verdicts})
         self._tell_of_strangers(events)
         if events:
-            self._emit(events)
+            self._ending.emit(events)
         arrivals, self._messages.done = self._messages.done, []
         answers = self._client.composed()
         if arrivals:
@@ -165,18 +161,10 @@ class MqttConnection:
 
     def on_closed(self, reason: str) -> None:
         """Nothing more comes; called last from the reading thread."""
-        expected = self._close_begun
+        expected = self._ending.begun
         reason = "closed" if expected else reason
         self._receipts.lose(reason)
-        self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
-
-    def _emit(self, events: list[ConnectionEvent]) -> None:
-        if self._muted:
-            return
-        try:
-            self._sink(events)
-        except Exception as error:  # noqa: BLE001 - a sink that raises must not end the thread in silence
-            self._transport.kill(f"the receiver of events failed: {error!r}")
+        self._ending.emit([Disconnected(time.monotonic_ns(), expected, reason)])
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`. At QoS 0 no broker confirms, and the outcome is SOCKET at most."""
@@ -293,16 +281,10 @@ class MqttConnection:
             self._transport.kill("the broker stopped reading")
         except OSError as error:
             self._broke(error)
-        match pending.outcome(deadline - time.monotonic()):
-            case Confirmed():
-                return
-            case Rejected(reason):
-                raise RefusedError(f"the broker refused to {what}: {reason}")
-            case Unknown(_, UnknownCause.TIMEOUT):
-                self._receipts.forget(pending)
-                raise OperationTimeout(f"the broker did not confirm within {timeout_s:g} s: {what}")
-            case Unknown(reason, UnknownCause.LOST):
-                raise ConnectionLost(f"the connection was lost before the broker confirmed: {what} ({reason})")
+        outcome = pending.outcome(deadline - time.monotonic())
+        if isinstance(outcome, Unknown):
+            self._receipts.forget(pending)
+        demand(outcome, what, timeout_s)
 
     def ack(self, token: AckToken) -> None:
         """See `Connection.ack`. It leaves when all that came earlier over this connection is acknowledged too."""
@@ -328,17 +310,7 @@ class MqttConnection:
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """See `Connection.close`."""
-        deadline = time.monotonic() + timeout_s
-        with self._closing:
-            first, self._close_begun = not self._close_begun, True
-        if not first:
-            self._closed.wait(timeout_s)
-            return
-        if not self._transport.is_reader():
-            self._say_goodbye(deadline)
-        self._transport.kill("closed")
-        self._muted = not self._transport.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
-        self._closed.set()
+        self._ending.close(timeout_s, self._say_goodbye)
 
     def _say_goodbye(self, deadline: float) -> None:
         """DISCONNECT, after all that is under way; then the broker hangs up, having read it (MQTT 3.1.1, 3.14.4).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from itertools import count
@@ -11,21 +10,22 @@ from types import TracebackType
 from typing import Final, Self
 
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.pending import Receipts, Settled
 from mqctl.adapters.stomp_events import PLAIN_NAMES, TOPICS_KEPT, FrameReader, Unacknowledged
 from mqctl.adapters.stomp_transport import Transport, protocol
-from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, UnsupportedError, UsageError
 from mqctl.model import (
     AckMode,
     AckToken,
     Confirmation,
     Confirmed,
     Connected,
-    ConnectionEvent,
     Disconnected,
     Outgoing,
+    PublishOutcome,
     Rejected,
     SubscriptionId,
     Topic,
@@ -51,7 +51,6 @@ RESERVED_ON_SEND: Final = frozenset({Header.DESTINATION, Header.RECEIPT, Header.
 RESERVED_ON_SUBSCRIBE: Final = frozenset({Header.DESTINATION, Header.RECEIPT, Header.ID, Header.ACK})
 """Headers that a user cannot set, because the protocol's course depends on them."""
 
-_JOIN_AT_LEAST_S: Final = 0.5
 _ACK_WORDS: Final = {AckMode.AUTO: "auto", AckMode.CLIENT: "client", AckMode.INDIVIDUAL: "client-individual"}
 
 
@@ -88,7 +87,6 @@ class StompConnection:
         self._web_socket = web_socket
         self._transport = transport
         self._protocol = protocol(transport)
-        self._sink = sink
         self._receipts = Receipts()
         self._unacknowledged = Unacknowledged()
         self._frames = FrameReader(greeting.dialect, transport.version, self._unacknowledged)
@@ -97,15 +95,12 @@ class StompConnection:
         self._subscription_numbers = count(1)
         self._unasked = False
         """Whether a frame went out whose fate nobody asks for; a complaint may be about that one."""
-        self._closing = threading.Lock()
-        self._close_begun = False
-        self._closed = threading.Event()
-        self._muted = False
+        self._ending = Ending(transport, sink)
         transport.run(beat, self)
 
     def on_open(self) -> None:
         """The reading thread runs."""
-        self._emit([self.greeting])
+        self._ending.emit([self.greeting])
 
     def on_frames(self, frames: list[Frame], now_ns: int) -> None:
         """Frames came; called from the reading thread."""
@@ -116,11 +111,11 @@ class StompConnection:
         if verdicts:
             self._receipts.settle(verdicts)
         if events:
-            self._emit(events)
+            self._ending.emit(events)
 
     def on_closed(self, reason: str) -> None:
         """Nothing more comes; called last from the reading thread."""
-        expected = self._close_begun
+        expected = self._ending.begun
         complaint = self._frames.complaint
         if expected:
             reason = "closed"
@@ -131,21 +126,13 @@ class StompConnection:
         elif self._web_socket and self._transport.frames_broken and not self._reading.web_socket_binary:
             reason = f"{reason}; over WebSocket {self._reading.broker} spoils payloads that are not UTF-8"
         self._receipts.lose(reason)
-        self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
+        self._ending.emit([Disconnected(time.monotonic_ns(), expected, reason)])
 
     def _blame_the_only_one(self) -> None:
         """An ERROR that names no request but says that one failed is about the one that is open, if no other can be."""
         complaint = self._frames.complaint
         if complaint is not None and complaint.code in self._reading.definite_errors and not self._unasked:
             self._receipts.reject_only(complaint.text)
-
-    def _emit(self, events: list[ConnectionEvent]) -> None:
-        if self._muted:
-            return
-        try:
-            self._sink(events)
-        except Exception as error:  # noqa: BLE001 - a sink that raises must not end the thread in silence
-            self._transport.kill(f"the receiver of events failed: {error!r}")
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`."""
@@ -281,21 +268,23 @@ class StompConnection:
             raise
         outcome = pending.outcome(deadline - time.monotonic())
         complaint = None if self._frames.complaint is before else self._frames.complaint
+        if isinstance(outcome, Unknown):
+            self._receipts.forget(pending)
+        if complaint is not None and not self._proves(outcome):
+            # An error that names no request, and no proper answer to this one: they belong together.
+            outcome = Rejected(complaint.text)
+        self._unasked |= isinstance(outcome, Unknown)
+        demand(outcome, what, timeout_s)
+
+    def _proves(self, outcome: PublishOutcome) -> bool:
+        """Whether an answer stands although the broker complained about something meanwhile."""
         match outcome:
-            case Confirmed() if complaint is None or not self._reading.receipt_despite_error:
-                return
-            case Rejected(reason):
-                raise RefusedError(f"the broker refused to {what}: {reason}")
-            case Confirmed() | Unknown() if complaint is not None:
-                # An error that names no request, and no proper answer to this one: they belong together.
-                self._receipts.forget(pending)
-                raise RefusedError(f"the broker refused to {what}: {complaint.text}")
-            case Unknown(_, UnknownCause.TIMEOUT):
-                self._receipts.forget(pending)
-                self._unasked = True
-                raise OperationTimeout(f"the broker did not confirm within {timeout_s:g} s: {what}")
-            case Unknown(reason, UnknownCause.LOST):
-                raise ConnectionLost(f"the connection was lost before the broker confirmed: {what} ({reason})")
+            case Confirmed():
+                return not self._reading.receipt_despite_error
+            case Rejected():
+                return True
+            case _:
+                return False
 
     def ack(self, token: AckToken) -> None:
         """See `Connection.ack`."""
@@ -329,17 +318,7 @@ class StompConnection:
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """See `Connection.close`."""
-        deadline = time.monotonic() + timeout_s
-        with self._closing:
-            first, self._close_begun = not self._close_begun, True
-        if not first:
-            self._closed.wait(timeout_s)
-            return
-        if not self._transport.is_reader():
-            self._say_goodbye(deadline)
-        self._transport.kill("closed")
-        self._muted = not self._transport.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
-        self._closed.set()
+        self._ending.close(timeout_s, self._say_goodbye)
 
     def _say_goodbye(self, deadline: float) -> None:
         """DISCONNECT with a receipt: when it comes, the broker has processed all before (STOMP 1.2, DISCONNECT)."""
