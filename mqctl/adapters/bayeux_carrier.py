@@ -93,7 +93,7 @@ class Carrier(Protocol):
         """
         ...
 
-    def is_mine(self) -> bool:
+    def is_reader(self) -> bool:
         """Whether this is one of its threads."""
         ...
 
@@ -213,8 +213,8 @@ class WebSocketCarrier:
             if bodies:
                 taker.on_bodies(bodies, time.monotonic_ns())
 
-    def is_mine(self) -> bool:
-        """See `Carrier.is_mine`."""
+    def is_reader(self) -> bool:
+        """See `Carrier.is_reader`."""
         return threading.current_thread() is self._reader
 
     def kill(self, reason: str) -> None:
@@ -224,7 +224,7 @@ class WebSocketCarrier:
 
     def join(self, timeout_s: float) -> bool:
         """See `Carrier.join`."""
-        if self._reader is not None and not self.is_mine():
+        if self._reader is not None and not self.is_reader():
             self._reader.join(timeout_s)
             if self._reader.is_alive():
                 # It will free the socket itself, once whoever holds it lets go.

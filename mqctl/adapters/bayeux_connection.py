@@ -13,9 +13,10 @@ from typing import Any, Final, Self
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
 from mqctl.adapters.bayeux_carrier import Carrier, Piece
 from mqctl.adapters.bayeux_routes import Routes
+from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.pending import Receipts, Settled
-from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UnsupportedError, UsageError
+from mqctl.errors import UnsupportedError, UsageError
 from mqctl.model import (
     AckToken,
     Confirmation,
@@ -52,7 +53,6 @@ LIMITS: Final = Limits(body_bytes=64 * 1024 * 1024, messages=1_000_000, depth=51
 """What we take from a server at once."""
 
 _CONFIRMED: Final = Confirmed(Confirmation.BROKER)
-_JOIN_AT_LEAST_S: Final = 0.5
 _ALONE: Final = frozenset({Meta.HANDSHAKE, Meta.CONNECT, Meta.DISCONNECT})
 
 
@@ -89,7 +89,6 @@ class BayeuxConnection:
         self._carrier = carrier
         self._client = client
         self._first = first
-        self._sink = sink
         self._refusals = refusals
         self._notice = notice
         self._deciding = threading.Lock()
@@ -100,11 +99,8 @@ class BayeuxConnection:
         self._routes = Routes()
         self._numbers = count(1)
         self._messages_out = 0
-        self._closing = threading.Lock()
-        self._close_begun = False
+        self._ending = Ending(carrier, sink)
         self._left = threading.Event()
-        self._closed = threading.Event()
-        self._muted = False
         carrier.run(self)
 
     @property
@@ -118,7 +114,7 @@ class BayeuxConnection:
         if self._notice is not None:
             events.append(Fault(self.greeting.at_ns, self._notice))
         with self._turn:
-            self._emit(events)
+            self._ending.emit(events)
         self._do(self._first)
 
     def on_bodies(self, bodies: list[bytes], now_ns: int) -> None:
@@ -142,11 +138,11 @@ class BayeuxConnection:
 
     def on_closed(self, reason: str) -> None:
         """Nothing more comes; called last from the carrier's threads."""
-        expected = self._close_begun
+        expected = self._ending.begun
         reason = "closed" if expected else reason
         self._left.set()
         self._receipts.lose(reason)
-        self._emit([Disconnected(time.monotonic_ns(), expected, reason)])
+        self._ending.emit([Disconnected(time.monotonic_ns(), expected, reason)])
 
     def _tell(self, actions: list[Action], now_ns: int) -> None:
         """Outcomes, then events in their order."""
@@ -160,7 +156,7 @@ class BayeuxConnection:
         if verdicts:
             self._receipts.settle(verdicts)
         if events:
-            self._emit(events)
+            self._ending.emit(events)
 
     def _events(self, action: Action, now_ns: int) -> Sequence[ConnectionEvent]:
         match action:
@@ -191,14 +187,6 @@ class BayeuxConnection:
 
     def _send(self, action: Send, *, written: bool = False, deadline: float | None = None) -> None:
         self._carrier.send(action.lane, piece(action), written=written, deadline=deadline)
-
-    def _emit(self, events: list[ConnectionEvent]) -> None:
-        if self._muted:
-            return
-        try:
-            self._sink(events)
-        except Exception as error:  # noqa: BLE001 - a sink that raises must not end the thread in silence
-            self._carrier.kill(f"the receiver of events failed: {error!r}")
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`."""
@@ -282,16 +270,10 @@ class BayeuxConnection:
             self._carrier.kill("the server stopped reading")
         except OSError as error:
             self._broke(error)
-        match pending.outcome(deadline - time.monotonic()):
-            case Confirmed():
-                return
-            case Rejected(reason):
-                raise RefusedError(f"the server refused to {what}: {reason}")
-            case Unknown(_, UnknownCause.TIMEOUT):
-                self._receipts.forget(pending)
-                raise OperationTimeout(f"the server did not confirm within {timeout_s:g} s: {what}")
-            case Unknown(reason, UnknownCause.LOST):
-                raise ConnectionLost(f"the connection was lost before the server confirmed: {what} ({reason})")
+        outcome = pending.outcome(deadline - time.monotonic())
+        if isinstance(outcome, Unknown):
+            self._receipts.forget(pending)
+        demand(outcome, what, timeout_s, peer="server")
 
     def ack(self, token: AckToken) -> None:
         """There are no tokens: what is acknowledged, if anything, is all that one connect brought."""
@@ -314,17 +296,7 @@ class BayeuxConnection:
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """See `Connection.close`."""
-        deadline = time.monotonic() + timeout_s
-        with self._closing:
-            first, self._close_begun = not self._close_begun, True
-        if not first:
-            self._closed.wait(timeout_s)
-            return
-        if not self._carrier.is_mine():
-            self._say_goodbye(deadline)
-        self._carrier.kill("closed")
-        self._muted = not self._carrier.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
-        self._closed.set()
+        self._ending.close(timeout_s, self._say_goodbye)
 
     def _say_goodbye(self, deadline: float) -> None:
         """Disconnect behind all that is under way; the answer says that the server has dealt with it."""
@@ -346,7 +318,7 @@ class BayeuxConnection:
         self.close()
 
     def _refuse_in_sink(self) -> None:
-        if self._carrier.is_mine():
+        if self._carrier.is_reader():
             raise UsageError("the receiver of events must not call back into the connection")
 
 

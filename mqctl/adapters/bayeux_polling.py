@@ -102,7 +102,7 @@ class PollingCarrier:
 
     def _enqueue(self, piece: Piece, *, written: bool, deadline: float | None) -> None:
         # The carrier's own threads are those that make room.
-        patient = not self.is_mine()
+        patient = not self.is_reader()
         if patient:
             self._wait_for(lambda: self._queued_bytes < QUEUED_BYTES_MAX, deadline)
         self._queue.append(piece)
@@ -193,8 +193,8 @@ class PollingCarrier:
             # The time to wake up may be another now.
             self._changed.notify_all()
 
-    def is_mine(self) -> bool:
-        """See `Carrier.is_mine`."""
+    def is_reader(self) -> bool:
+        """See `Carrier.is_reader`."""
         return threading.current_thread() in self._threads
 
     def kill(self, reason: str) -> None:
