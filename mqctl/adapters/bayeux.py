@@ -19,7 +19,7 @@ from mqctl.adapters.features import Refusals
 from mqctl.adapters.stream import Stream
 from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.model import AckMode, Confirmation, Connected
-from mqctl.protocols.bayeux.client import Client, Options
+from mqctl.protocols.bayeux.client import Client, Options, State
 from mqctl.protocols.bayeux.client_actions import Action, Forgotten, Lost, Send
 from mqctl.protocols.bayeux.message import MessageError, batch, decode
 from mqctl.protocols.bayeux.spec import ConnectionType, Ext
@@ -28,7 +28,7 @@ from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 USUAL_PATH: Final = "/cometd"
 """Where a URL names none: CometD's usual one, which mqctl's hub serves too."""
 
-_HINTS_OF_PATHS: Final = "name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye"
+_PATH_HINT: Final = "name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye"
 
 
 class BayeuxAdapter:
@@ -121,13 +121,13 @@ def _shake_hands(carrier: Carrier, client: Client, target: Target, endpoint: End
 
     try:
         actions = _accepted(ask(client.open(time.monotonic_ns())[0]), target, endpoint)
+        if client.state is not State.OPEN:
+            raise ProtocolError(f"{endpoint} did not answer the handshake at {target.path}", hint=_PATH_HINT)
         if carrier.connection_type is ConnectionType.LONG_POLLING and actions:
             # Over a second connection, which has to reach the same server with the same cookie.
             actions = _accepted(ask(actions[0]), target, endpoint)
     except MessageError as error:
-        raise ProtocolError(
-            f"{endpoint} does not speak Bayeux at {target.path}: {error}", hint=_HINTS_OF_PATHS
-        ) from error
+        raise ProtocolError(f"{endpoint} does not speak Bayeux at {target.path}: {error}", hint=_PATH_HINT) from error
     except (OSError, EOFError) as error:
         raise _no_answer(endpoint, error, target.scheme) from error
     return actions
