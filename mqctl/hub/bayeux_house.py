@@ -16,8 +16,9 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
 from mqctl.protocols.bayeux.extensions import ext_of
+from mqctl.protocols.bayeux.house import Denied, Link
 from mqctl.protocols.bayeux.message import Message
-from mqctl.protocols.bayeux.server import Answer, Denied, Link, Server
+from mqctl.protocols.bayeux.server import Answer, Server
 from mqctl.protocols.bayeux.session import ServerSession, Terms
 from mqctl.protocols.bayeux.spec import Ext
 

@@ -17,8 +17,9 @@ from mqctl.hub.config import BAYEUX_PATHS, HubConfig
 from mqctl.hub.doorman import refused_origin
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.upgrade import answer, is_upgrade, take_over, upgrade
+from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
-from mqctl.protocols.bayeux.server import Answer, Link
+from mqctl.protocols.bayeux.server import Answer
 from mqctl.protocols.bayeux.session import State
 from mqctl.protocols.bayeux.spec import COOKIE, EVENT_STREAM, MEDIA_TYPE, ConnectionType
 from mqctl.protocols.websocket import CloseCode

@@ -11,8 +11,8 @@ from mqctl.hub.bayeux_port import BayeuxPort
 from mqctl.hub.config import HubConfig
 from mqctl.hub.exchange import Exchange, contained
 from mqctl.hub.patience import Linger, Stall
+from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
-from mqctl.protocols.bayeux.server import Link
 from mqctl.protocols.bayeux.session import ServerSession, State
 from mqctl.protocols.bayeux.spec import EVENT_STREAM
 from mqctl.protocols.websocket import (

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import json
 
+from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import MessageError, decode, encode
-from mqctl.protocols.bayeux.server import Link
 from tests.unit.protocols.bayeux.house import Caller, House
 
 CHANNELS = ["/meta/handshake", "/meta/connect", "/meta/disconnect", "/meta/subscribe", "/meta/unsubscribe", "/meta/x",

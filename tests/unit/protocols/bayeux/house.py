@@ -8,8 +8,9 @@ from typing import Any
 
 from mqctl.errors import RefusedError
 from mqctl.protocols.bayeux.channel import matching
+from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import Message, decode, encode
-from mqctl.protocols.bayeux.server import Link, Server
+from mqctl.protocols.bayeux.server import Server
 from mqctl.protocols.bayeux.session import ServerSession, Terms
 from mqctl.protocols.bayeux.spec import Limits
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mqctl.errors import RefusedError
+from mqctl.protocols.bayeux.house import Denied, Link
 from mqctl.protocols.bayeux.message import MessageError
-from mqctl.protocols.bayeux.server import BUSY_MS, Denied, Link
+from mqctl.protocols.bayeux.server import BUSY_MS
 from mqctl.protocols.bayeux.spec import Limits
 from tests.unit.protocols.bayeux.house import Caller, House
 

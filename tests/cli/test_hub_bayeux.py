@@ -1,0 +1,75 @@
+"""`mqctl hub` for clients of Bayeux, as it is installed: its options, its events, and who else hears of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cli.test_hub import Run, start
+from tests.hub.bayeux import Poller
+
+__all__ = ["start"]  # the fixture
+
+Start = Callable[..., Run]
+HTTP = ("--http", "127.0.0.1:0")
+
+
+def test_options_reach_the_sessions(start: Start) -> None:
+    run = start(*HTTP, "--hold", "2s", "--max-sessions-per-address", "1", "--callback-polling", "--max-frame", "1")
+    with Poller(run.endpoint) as poller, Poller(run.endpoint) as second:
+        assert poller.greeting["advice"]["timeout"] == 2000
+        assert "callback-polling" in poller.greeting["supportedConnectionTypes"]
+        assert "sessions-per-address, 1" in second.greeting["error"]
+        assert poller.post(b"[" + b" " * 1_100_000 + b"]").status == 413
+
+
+def test_what_clients_may_do(start: Start) -> None:
+    run = start(*HTTP, "--allow-publish", "in.**", "--allow-subscribe", "out.*", "--lazy", "slow")
+    with Poller(run.endpoint) as poller:
+        assert poller.publish("/in/a")[0]["successful"]
+        assert "may not publish" in poller.publish("/out/a")[0]["error"]
+        assert "may not subscribe" in poller.say("/meta/subscribe", subscription="/in/a")[0]["error"]
+
+
+def test_a_rule_that_is_none(start: Start) -> None:
+    run = start(*HTTP, "--allow-publish", "a..b", listeners=0)
+    code, out, err = run.end(None)
+    assert (code, out) == (2, "")
+    assert "a topic has no empty level: 'a..b'" in err
+
+
+def test_events(start: Start) -> None:
+    """The life of a session, in which its id is not told."""
+    run = start(*HTTP, "--events", "--max-interval", "300ms")
+    with Poller(run.endpoint) as poller:
+        poller.subscribe("/a")
+        poller.say("/meta/unsubscribe", subscription="/a")
+        lines = [run.line() for _ in range(4)]
+    told = [json.loads(line) for line in lines]
+    assert [each["event"] for each in told] == ["opened", "subscribed", "unsubscribed", "closed"]
+    assert (told[1]["destination"], told[3]["timed_out"]) == ("/topic/a", True)
+    assert all(poller.client_id not in line for line in lines)
+
+
+def test_other_listeners(start: Start, tmp_path: Path) -> None:
+    """A package that has an entry point hears every event; one that does not load is told of, with whose it is."""
+    (tmp_path / "ears.py").write_text(
+        "import sys\ndef listen(event):\n    print(type(event).__name__, file=sys.stderr, flush=True)\n"
+    )
+    info = tmp_path / "ears-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: ears\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[mqctl.hub_listeners.v1]\nears = ears:listen\n")
+    where = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    run = start(*HTTP, env=where)
+    with Poller(run.endpoint) as poller:
+        poller.say("/meta/disconnect")
+    code, _, err = run.end()
+    assert (code, err.split()) == (0, ["SessionOpened", "SessionClosed"])
+    (info / "entry_points.txt").write_text("[mqctl.hub_listeners.v1]\nears = ears:nothing\n")
+    code, _, err = start(*HTTP, env=where, listeners=0).end(None)
+    assert code == 7
+    assert "the listener ears does not load" in err
+    assert "it comes from ears" in err
