@@ -15,6 +15,7 @@ from mqctl.hub.bayeux_port import BayeuxPort
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
+from mqctl.protocols.bayeux.channel import META_PREFIX
 from mqctl.protocols.bayeux.extensions import ext_of
 from mqctl.protocols.bayeux.house import Denied, Link
 from mqctl.protocols.bayeux.message import Message
@@ -57,9 +58,11 @@ class BayeuxHouse:
         Raises:
             MessageError: It is none.
         """
-        self._exchange.settle()
+        if any(isinstance(each.channel, str) and each.channel.startswith(META_PREFIX) for each in messages):
+            self._exchange.settle()
         answer = self.server.receive(messages, link, monotonic_ns(), time_ns() // _NS_PER_MS)
-        self._exchange.settle()
+        if not link.socket:  # over which what the client sends to itself comes later, with what others send
+            self._exchange.settle()
         return answer
 
     def close(self) -> None:
