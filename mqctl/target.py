@@ -201,6 +201,11 @@ def with_protocol(url: Url, protocol: str | None) -> Url:
     return url
 
 
+def is_clean(clean: bool | None, client_id: str | None) -> bool:
+    """Whether an MQTT broker forgets a client that leaves: as asked for, else one that has no id of its own."""
+    return client_id is None if clean is None else clean
+
+
 def is_encrypted(scheme: str) -> bool:
     """Whether a scheme means TLS."""
     return scheme.endswith(("ssl", "wss", "https"))

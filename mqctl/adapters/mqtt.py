@@ -26,7 +26,7 @@ from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, R
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.mqtt.dialects import OFFERS, offer_of
 from mqctl.protocols.mqtt.reasons import refusal
-from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
+from mqctl.target import Endpoint, Target, is_clean, is_encrypted, is_web_socket
 
 MQTT_3_1: Final = "3.1"
 MQTT_5: Final = "5"
@@ -95,7 +95,7 @@ def _identify(target: Target) -> _Identity:
         )
     if target.client_id is None and (options.clean is False or options.session_expiry_s):
         raise UsageError("a session is kept under a name", hint="choose one with --client-id")
-    clean = target.client_id is None if options.clean is None else options.clean
+    clean = is_clean(options.clean, target.client_id)
     # Not left to the broker: some take no empty id, and the log of those that do is hard to read.
     return _Identity(target.client_id or f"mqctl-{secrets.token_hex(8)}", clean)
 

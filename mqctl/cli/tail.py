@@ -76,10 +76,14 @@ class SubscribeOptions:
         prefetch = self.prefetch or settings.command_default(command, "prefetch")
         qos = settings.command_default(command, "qos") if self.qos is None else self.qos
         wanted = [topics.parse(name, native=bool(native)) for name in self.topic]
-        return [self._spec(topic, ack, prefetch or _ahead(topic, count), qos) for topic in wanted]
+        kept = self.durable is not None or settings.keeps_session
+        modes = [one_of(AckMode, ack, "--ack") if ack else _usual_ack(topic, kept=kept) for topic in wanted]
+        return [
+            self._spec(topic, mode, prefetch or _ahead(topic, count), qos)
+            for topic, mode in zip(wanted, modes, strict=True)
+        ]
 
-    def _spec(self, topic: Topic, ack: str | None, prefetch: int | None, qos: int | None) -> SubscribeSpec:
-        mode = one_of(AckMode, ack, "--ack") if ack else _usual_ack(topic)
+    def _spec(self, topic: Topic, mode: AckMode, prefetch: int | None, qos: int | None) -> SubscribeSpec:
         return SubscribeSpec(
             topic=topic,
             ack_mode=mode,
@@ -110,10 +114,10 @@ class TailOptions(SubscribeOptions):
             raise UsageError("--forget needs --durable: only a durable subscription is remembered")
 
 
-def _usual_ack(topic: Topic) -> AckMode:
-    """A queue's message is gone once acknowledged, so it must have been written out first; a topic's is a copy."""
+def _usual_ack(topic: Topic, *, kept: bool) -> AckMode:
+    """What the broker keeps for us is gone once acknowledged, so it must have been written out first."""
     is_queue = topic.native is not None and topic.native.startswith(topics.STOMP_QUEUE_PREFIX)
-    return AckMode.INDIVIDUAL if is_queue else AckMode.AUTO
+    return AckMode.INDIVIDUAL if is_queue or kept else AckMode.AUTO
 
 
 def _ahead(topic: Topic, count: int | None) -> int | None:

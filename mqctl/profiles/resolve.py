@@ -22,7 +22,7 @@ from mqctl.model import Topic
 from mqctl.profiles import amazonmq
 from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
 from mqctl.profiles.secrets import ACTING, Reference
-from mqctl.target import MqttOptions, ReconnectOptions, Secret, Target, TlsOptions, Url, with_protocol
+from mqctl.target import MqttOptions, ReconnectOptions, Secret, Target, TlsOptions, Url, is_clean, with_protocol
 
 LOCAL = "local"
 """The profile that nobody has to choose: the embedded hub."""
@@ -101,6 +101,13 @@ class Settings:
         url = self.values["url"]
         of_local = any(profile.name == LOCAL and _origin(profile) == url.origin for profile in self.profiles)
         return of_local and all(endpoint.host in LOOPBACK for endpoint in url.value.endpoints)
+
+    @property
+    def keeps_session(self) -> bool:
+        """Whether the broker remembers this client while it is away, as MQTT brokers do."""
+        url = self.get("url")
+        speaks_mqtt = url is not None and "mqtt" in (url.scheme.partition("+")[0], self.get("protocol"))
+        return speaks_mqtt and not is_clean(self.get("clean"), self.get("client_id"))
 
     def get(self, name: str) -> Any:
         """The value of a setting by its `Setting.name`; a secret is a `Secret` or a `Reference`."""

@@ -170,6 +170,15 @@ def test_what_the_broker_is_asked_for(mqctl, options, headers):
     assert headers.items() <= subscribe.headers.items()
 
 
+def test_what_a_durable_subscription_did_not_print_is_kept(mqctl, broker):
+    """--count takes one of two: the other one is not acknowledged, and comes the next time."""
+    durable = ("tail", "kept", "--durable", "mine", "--client-id", "keeper", "--count", "1")
+    assert mqctl(*durable[:-2], "--idle", "1ms").code == ExitCode.OK
+    put(broker, "/topic/kept", b"first", b"second")
+    assert mqctl(*durable).out == b"first\n"
+    assert mqctl(*durable).out == b"second\n"
+
+
 def test_a_durable_subscription_gets_what_came_while_nobody_was_there(mqctl, broker):
     durable = ("tail", "news", "--durable", "mine", "--client-id", "me")
     assert mqctl(*durable, "--idle", "1ms").code == ExitCode.OK

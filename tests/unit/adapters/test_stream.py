@@ -33,3 +33,20 @@ def test_a_write_that_is_interrupted_half_way_breaks_the_connection():
                 received += part
             assert set(received) == {ord("x")}
         stream.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="the system has no such option")
+def test_what_was_read_is_acknowledged_at_once():
+    """After many turns of question and answer Linux delays its acknowledgements, and brokers wait for them."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+        with theirs:
+            stream = plain(ours)
+            for _ in range(50):
+                stream.write(b"question")
+                theirs.recv(100)
+                theirs.sendall(b"answer")
+                stream.read()
+            assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK) == 1
+            stream.close()

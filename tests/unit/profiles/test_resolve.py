@@ -145,6 +145,24 @@ def test_what_mqtt_and_reconnecting_want_arrives():
     assert resolved().target().reconnect.within_s == 0.0
 
 
+@pytest.mark.parametrize(
+    ("flags", "keeps"),
+    [
+        ({"url": "mqtt://h"}, False),
+        ({"url": "mqtt://h", "client_id": "me"}, True),
+        ({"url": "mqtt+ws://h", "client_id": "me", "clean": "yes"}, False),
+        ({"url": "wss://h", "protocol": "mqtt", "client_id": "me"}, True),
+        ({"url": "stomp://h", "client_id": "me"}, False),
+    ],
+)
+def test_a_session_is_kept_over_mqtt_for_who_has_a_name(flags, keeps):
+    assert resolved(flags=flags).keeps_session is keeps
+
+
+def test_without_an_address_nothing_is_kept():
+    assert resolved(profiles=[profile()], flags={"client_id": "me"}).keeps_session is False
+
+
 def test_protocol_completes_a_bare_websocket_address():
     """`ws://` and `wss://` are what --protocol says, and a mistake where nobody does."""
     flags = {"url": "wss://h/ws", "protocol": "mqtt"}
