@@ -82,26 +82,26 @@ class HttpLane:
         self.web_server = ""
 
     def post(
-        self, body: bytes, *, deadline: float | None, sent_by: float | None = None, on_sent: Callable[[], None]
+        self, body: bytes, *, wait_s: float | None, sent_by: float | None = None, on_sent: Callable[[], None]
     ) -> bytes:
         """The body of the answer.
 
         Args:
             body: Of the request.
-            deadline: For the answer, on the clock of time.monotonic.
-            sent_by: For the request.
+            wait_s: How long to wait for the answer, once the request is sent.
+            sent_by: When it is to be sent, on the clock of time.monotonic.
             on_sent: Called when the system has the request.
 
         Raises:
-            OSError: The connection broke, or a deadline passed (TimeoutError). It must not be used again then.
+            OSError: The connection broke, or it took too long (TimeoutError). It must not be used again then.
             MqctlError: The server cannot be reached, speaks no HTTP, or has no Bayeux there.
         """
-        sock = _Socket(self._fresh(), deadline, sent_by)
+        sock = _Socket(self._fresh(), sent_by)
         http = HTTPConnection("")
         http.sock = sock
         try:
             http.request("POST", self._path, body, {**self._headers, **self._cookies.header()})
-            sock.transmit()
+            sock.transmit(wait_s)
             on_sent()
             response = http.getresponse()
             self._cookies.keep(response)
@@ -147,11 +147,11 @@ class HttpLane:
 class _Socket(io.RawIOBase):
     """The methods of a socket that `http.client` calls, over a stream."""
 
-    def __init__(self, stream: Stream, deadline: float | None, sent_by: float | None) -> None:
+    def __init__(self, stream: Stream, sent_by: float | None) -> None:
         super().__init__()
         self.first = b""
         self._stream = stream
-        self._deadline = deadline
+        self._deadline: float | None = None
         self._sent_by = sent_by
         self._rest = b""
         self._out = b""
@@ -160,11 +160,12 @@ class _Socket(io.RawIOBase):
         """Keep it until `transmit`, so that head and body leave together."""
         self._out += data
 
-    def transmit(self) -> None:
+    def transmit(self, wait_s: float | None) -> None:
         # Who hangs up early may have said why, which the answer tells.
         with contextlib.suppress(ConnectionError):
             self._stream.write(self._out, self._sent_by)
         self._out = b""
+        self._deadline = None if wait_s is None else time.monotonic() + wait_s
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self, _BUFFER_BYTES)

@@ -13,7 +13,7 @@ from mqctl.adapters.bayeux_carrier import Piece, Taker, closing_words, wait_s
 from mqctl.adapters.bayeux_http import Cookies, HttpLane
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
-from mqctl.protocols.bayeux.client_actions import Lane
+from mqctl.protocols.bayeux.client_actions import SILENT, Lane
 from mqctl.protocols.bayeux.message import MessageError, batch
 from mqctl.protocols.bayeux.spec import MEDIA_TYPE, ConnectionType
 from mqctl.target import Target
@@ -31,7 +31,7 @@ class PollingCarrier:
 
     Args:
         dial: Connects.
-        target: The path, and the login that a gateway may want.
+        target: The login that a gateway may want, and how long an answer may take.
         peer: Host and port.
         path: Where Bayeux is.
     """
@@ -42,6 +42,7 @@ class PollingCarrier:
         self.bytes_in = 0
         self.bytes_out = 0
         self._peer = peer
+        self._grace_s = target.heart_beat_s or None
         cookies = Cookies()
         headers = {"Content-Type": MEDIA_TYPE, **_authorization(target)}
         self._requests = HttpLane(dial, (peer, path), headers, cookies)
@@ -67,7 +68,8 @@ class PollingCarrier:
     def ask(self, lane: Lane, body: bytes, deadline: float) -> bytes:
         """See `Carrier.ask`."""
         through = self._connects if lane is Lane.CONNECT else self._requests
-        return through.post(body, deadline=deadline, sent_by=deadline, on_sent=lambda: None)
+        wait_s = max(0.0, deadline - time.monotonic())
+        return through.post(body, wait_s=wait_s, sent_by=deadline, on_sent=lambda: None)
 
     def run(self, taker: Taker) -> None:
         """See `Carrier.run`."""
@@ -144,10 +146,8 @@ class PollingCarrier:
             if not there:
                 taker.on_time()
             return
-        wake_s = wait_s(taker)
-        deadline = None if wake_s is None else time.monotonic() + wake_s
         try:
-            self._post(self._connects, taker, body, deadline=deadline)
+            self._post(self._connects, taker, body, wait_s=wait_s(taker))
         except TimeoutError:
             # What may still come over this connection is late, and of no use.
             self._connects.abandon()
@@ -162,7 +162,10 @@ class PollingCarrier:
                 return
             bodies = self._take()
             self._busy = True
-        self._post(self._requests, taker, batch(bodies), count=len(bodies))
+        try:
+            self._post(self._requests, taker, batch(bodies), count=len(bodies), wait_s=self._grace_s)
+        except TimeoutError:
+            self.kill(SILENT)
 
     def _take(self) -> list[bytes]:
         taken = [self._queue.popleft()]
@@ -175,16 +178,14 @@ class PollingCarrier:
         self._queued_bytes -= sum(len(piece.body) for piece in taken)
         return [piece.body for piece in taken]
 
-    def _post(
-        self, lane: HttpLane, taker: Taker, body: bytes, *, count: int = 0, deadline: float | None = None
-    ) -> None:
+    def _post(self, lane: HttpLane, taker: Taker, body: bytes, *, count: int = 0, wait_s: float | None = None) -> None:
         def on_sent() -> None:
             with self._changed:
                 self.bytes_out += len(body)
                 self._written += count
                 self._changed.notify_all()
 
-        answered = lane.post(body, deadline=deadline, on_sent=on_sent)
+        answered = lane.post(body, wait_s=wait_s, on_sent=on_sent)
         now_ns = time.monotonic_ns()
         with self._changed:
             self.bytes_in += len(answered)

@@ -18,6 +18,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from mqctl.backoff import Policy
 from mqctl.protocols.bayeux.client_actions import (
+    SILENT,
     Action,
     Answered,
     Deliver,
@@ -176,7 +177,7 @@ class Client:
         if self.wake_ns is None or now_ns < self.wake_ns:
             return []
         if self._cycle_id is not None:
-            return self._lose("the server does not answer any more")
+            return self._lose(SILENT)
         return self.open(now_ns) if self.state is State.HANDSHAKING else self._connect(now_ns)
 
     def _request(self, channel: str, subscription: str | UnsetType = UNSET) -> Message:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mqctl.protocols.bayeux.message import Message
+
+SILENT: Final = "the server does not answer any more"
+"""Why it is over where an answer is overdue."""
 
 
 class Lane(enum.Enum):

@@ -23,7 +23,18 @@ from mqctl.errors import (
     UnsupportedError,
     UsageError,
 )
-from mqctl.model import AckMode, AckToken, Confirmation, Confirmed, Fault, Outgoing, Rejected, SubscriptionId, Topic
+from mqctl.model import (
+    AckMode,
+    AckToken,
+    Confirmation,
+    Confirmed,
+    Fault,
+    Outgoing,
+    Rejected,
+    SubscriptionId,
+    Topic,
+    Unknown,
+)
 from mqctl.target import Endpoint, Secret, Target
 from mqctl.testing.recorder import Recorder
 from tests.unit.adapters.fake_bayeux import PATIENCE_S, FakeServer, fake_server, refusal, reply
@@ -326,6 +337,15 @@ class TestTheEnd:
         fake.advice = {"reconnect": "retry", "interval": 0, "timeout": 50}
         with connected(target, heart_beat_s=0.05) as (_, recorder):
             assert recorder.disconnected().reason == "the server does not answer any more"
+
+    def test_the_server_does_not_answer_another_request(self, fake, target):
+        over = threading.Event()
+        fake.answers["/a"] = lambda message: [reply(message)] if over.wait(PATIENCE_S) else []
+        with connected(target, heart_beat_s=0.05) as (connection, recorder):
+            pending = connection.submit(Outgoing(topic=A, payload=b"1"))
+            assert recorder.disconnected().reason == "the server does not answer any more"
+            assert isinstance(pending.outcome(0), Unknown)
+            over.set()
 
     def test_an_interval_is_kept(self, fake, target):
         fake.advice = {"reconnect": "retry", "interval": 20, "timeout": 20_000}
