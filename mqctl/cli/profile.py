@@ -13,8 +13,8 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.tables import emit_table
 from mqctl.errors import ConfigError, ExitCode, UsageError
-from mqctl.profiles.resolve import Firmness, Settings, show
-from mqctl.profiles.schema import SETTINGS
+from mqctl.profiles.resolve import DEFAULT_ORIGIN, Firmness, Settings, show
+from mqctl.profiles.schema import SETTINGS, Setting
 from mqctl.profiles.store import Found, Place, Store
 from mqctl.target import parse_url
 
@@ -227,9 +227,15 @@ def _shown(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
     yield "profile", settings.profile.name, settings.profile.path
     if settings.unavailable:
         yield "unavailable", settings.unavailable, settings.profile.path
-    values = [(setting.key, settings.values[setting.name]) for setting in SETTINGS]
+    values = [(setting.key, settings.values[setting.name]) for setting in SETTINGS if _matters(setting, settings)]
     for key, value in (*values, *settings.presets()):
         yield key, None if value.value is None else show(value.value), value.origin
+
+
+def _matters(setting: Setting, settings: Settings) -> bool:
+    """Whether anybody set it, or its default means something to this broker."""
+    idle = "mqtt.will." if settings.speaks("mqtt") else "mqtt."
+    return settings.values[setting.name].origin != DEFAULT_ORIGIN or not setting.key.startswith(idle)
 
 
 def _emit_json(context: AppContext, **members: object) -> None:

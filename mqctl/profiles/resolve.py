@@ -105,9 +105,12 @@ class Settings:
     @property
     def keeps_session(self) -> bool:
         """Whether the broker remembers this client while it is away, as MQTT brokers do."""
+        return self.speaks("mqtt") and not is_clean(self.get("clean"), self.get("client_id"))
+
+    def speaks(self, protocol: str) -> bool:
+        """Whether this is what the broker's address stands for."""
         url = self.get("url")
-        speaks_mqtt = url is not None and "mqtt" in (url.scheme.partition("+")[0], self.get("protocol"))
-        return speaks_mqtt and not is_clean(self.get("clean"), self.get("client_id"))
+        return url is not None and protocol in (url.scheme.partition("+")[0], self.get("protocol"))
 
     def get(self, name: str) -> Any:
         """The value of a setting by its `Setting.name`; a secret is a `Secret` or a `Reference`."""

@@ -218,9 +218,6 @@ class TestAdd:
             "options.heart-beat": "10s",
             "options.connect-timeout": "10s",
             "options.reconnect-pause": "10s",
-            "mqtt.version": "3.1.1",
-            "mqtt.will.qos": "0",
-            "mqtt.will.retain": "false",
             "tls.ca": str(world.cwd / "ca.pem"),
             "tls.verify": "true",
         } | {"KEY": "VALUE"}
