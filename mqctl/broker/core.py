@@ -180,6 +180,11 @@ class Broker:
         self._courier.refuse(self._account(session).owner_of(delivery_id), delivery_id, now_ns)
         return self._courier.take_effects()
 
+    def drop(self, subscriber: Subscriber, message: Message, reason: DropReason) -> list[Effect]:
+        """A port that keeps messages for its client itself dropped one."""
+        self._courier.drop(message.address, 1, reason, subscriber)
+        return self._courier.take_effects()
+
     def pause(self, session: Any) -> None:
         """The session's write buffer is over high water: send it nothing."""
         account = self._accounts.get(session)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic_ns
 from typing import Final, Protocol, cast
 
-from mqctl.broker.effects import Deliver, Dropped
+from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.values import Address, DropReason, Message
 from mqctl.hub.bayeux_messages import frames, piece
@@ -85,7 +85,7 @@ class BayeuxPort:
 
     # What the exchange wants
 
-    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:  # noqa: ARG002 - channels say what they are
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
         """Push messages, or let them wait; the same ones by another subscription are left."""
         if messages is self._taken:
             return
@@ -93,7 +93,7 @@ class BayeuxPort:
         self.mark_dirty()
         pusher = self._pusher
         if pusher is None or not pusher.ready or self._is_lazy is not None or not self.session.straight:
-            self._enqueue(messages)
+            self._enqueue(messages, subscriber)
             return
         frame = pieces.get(pusher.tag)
         if frame is None:
@@ -160,7 +160,9 @@ class BayeuxPort:
         """A connection is gone. That is not the end of the session, which another may take up."""
         if self._pusher is pusher:
             self._pusher = None
-            if self._waiter is None and self.session.state is not State.ENDED:
+            if self._waiter is not None:
+                self.mark_dirty()
+            elif self.session.state is not State.ENDED:
                 now_ns = monotonic_ns()
                 self.session.rest(now_ns)
                 self.set_timer(now_ns)
@@ -202,15 +204,15 @@ class BayeuxPort:
             self._pusher.unbind(self.session, close=self._sent_away)
             self._pusher = None
 
-    def _enqueue(self, messages: Sequence[Message]) -> None:
+    def _enqueue(self, messages: Sequence[Message], subscriber: Subscriber) -> None:
         now_ns = monotonic_ns()
         for message in messages:
             if not piece(message):
                 continue
             lazy = self._is_lazy is not None and self._is_lazy(message.address)
             for dropped, fate in self.session.enqueue(message, now_ns, lazy=lazy):
-                address = cast("Message", dropped).address
-                self._exchange.apply([Dropped(address, 1, _DROPS[fate])])
+                lost = cast("Message", dropped)
+                self._exchange.apply(self._exchange.broker.drop(subscriber, lost, _DROPS[fate]))
 
     def _say(
         self, messages: Sequence[Message], reply: BayeuxMessage | None, replies: Sequence[BayeuxMessage] = ()

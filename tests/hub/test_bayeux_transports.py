@@ -305,6 +305,8 @@ class TestBounds:
                 (drop.destination, drop.reason) for drop in hub.events.wait(MessagesDropped)
             }
             assert hub.thread.ask(lambda hub: session_of(hub, sock.client_id).waiting) <= 50
+            assert hub.stats.dropped > 0
+            assert {drop.session for drop in hub.events.of(MessagesDropped)} == {"bayeux-1"}
             writer.publish("/topic/b", b"5")
             assert other.data(1) == [5]
 

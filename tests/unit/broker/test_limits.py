@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mqctl.broker import LimitExceeded
-from mqctl.broker.values import MESSAGE_OVERHEAD_BYTES, Message
+from mqctl.broker import Dropped, LimitExceeded
+from mqctl.broker.values import MESSAGE_OVERHEAD_BYTES, DropReason, Message
 from mqctl.errors import ExitCode
 from tests.unit.broker.scene import CLIENT, Scene, queue, topic
 
@@ -115,6 +115,19 @@ def test_dead_letters_need_no_free_queue() -> None:
     scene.unsub("a")
     scene.sub("a", queue("DLQ"), "d")
     assert scene.got["a"] == ["1", "1"]
+
+
+def test_what_a_port_drops_counts() -> None:
+    """Where and why, and for whom."""
+    scene = Scene()
+    scene.open("a")
+    scene.sub("a", topic("t"))
+    message = Message(id="1", address=topic("t"), payload=b"x")
+    ((_, subscribers),) = [(each.message, each.subscribers) for each in scene.broker.publish(None, message, 0)]
+    assert scene.broker.drop(subscribers[0], message, DropReason.MEMORY) == [
+        Dropped(topic("t"), 1, DropReason.MEMORY, subscribers[0])
+    ]
+    assert scene.broker.stats().dropped == 1
 
 
 def test_memory_that_ports_hold_counts() -> None:
