@@ -41,6 +41,7 @@ INSTALLATIONS: Mapping[str, Callable[[], object]] = {
     "stompjs": lambda: foreign("stompjs"),
     "mqttjs": lambda: foreign("mqttjs"),
     "cometd": lambda: foreign("cometd"),
+    "faye-client": lambda: foreign("faye"),
     "bayeux": lambda: foreign("bayeux", "server.js"),
 }
 """What raises NotInstalled where it is missing."""
