@@ -20,12 +20,11 @@ from mqctl.target import Endpoint, Target, is_encrypted, is_http, is_web_socket
 _SHORTEST_S: Final = 0.001
 """A timeout of 0 would mean something else to a socket."""
 
-_STANDBY: Final = "the standby of an Amazon MQ pair refuses too: name both endpoints"
 _REFUSED_HINTS: Final = {
     "stomp": "is the broker running, and STOMP switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by "
-    f"itself; {_STANDBY}",
+    "itself",
     "mqtt": "is the broker running, and MQTT switched on? ActiveMQ from 5.19.7 and 6.2.6 on opens only OpenWire by "
-    f"itself, and RabbitMQ needs a plugin; {_STANDBY}",
+    "itself, and RabbitMQ needs a plugin",
 }
 _REFUSED_BAYEUX_HINT: Final = "is the server running? CometD is often at port 8080 with the path /cometd"
 _REFUSED_WEB_HINT: Final = (
