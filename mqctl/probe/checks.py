@@ -271,6 +271,8 @@ def headers(ground: Ground) -> Seen:
 def heart_beats(ground: Ground) -> Seen:
     """Whether the broker shows that it lives while nothing else happens."""
     with ground.visit(heart_beat_s=_BEAT_S) as visit:
+        if held := visit.connection.greeting.detail.get("timeout"):
+            return Seen(Outcome.UNSUPPORTED, f"a connect is answered after {held} at the latest, which tells as much")
         agreed_s = _offered_s(visit) or _BEAT_S
         before = visit.connection.stats().bytes_in
         begin = time.monotonic()

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from mqctl.errors import UnsupportedError
 from mqctl.model import AckMode, Dialect
 from mqctl.probe.ground import Ground, Visit
 
@@ -100,8 +101,15 @@ class Session:
 
 @contextlib.contextmanager
 def store(ground: Ground) -> Iterator[Store]:
-    """A fresh store of the kind that the transport has, removed at the end."""
-    made: Store = Session(ground) if "session" in ground.adapter.info.features else Queue(ground)
+    """A fresh store of the kind that the transport has, removed at the end.
+
+    Raises:
+        UnsupportedError: It has none: where nothing can be acknowledged, nothing waits for that.
+    """
+    info = ground.adapter.info
+    if info.ack_modes == {AckMode.AUTO}:
+        raise UnsupportedError(f"{info.name} has no queues, and keeps nothing for who is away")
+    made: Store = Session(ground) if "session" in info.features else Queue(ground)
     try:
         yield made
     finally:
