@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from mqctl.measurement.ranges import Range, Ranges, absent
 
@@ -17,14 +17,6 @@ class Arrived(NamedTuple):
     missing: tuple[Range, ...] = ()
     duplicated: int = 0
     out_of_order: int = 0
-
-
-class Arrivals(Protocol):
-    """Keeps count of the messages of one publisher at one subscriber."""
-
-    def add(self, sequence: int) -> bool:
-        """Take in a message; whether it is the first with this number."""
-        ...
 
 
 class Stream:

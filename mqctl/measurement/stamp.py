@@ -34,7 +34,6 @@ SIZE_MIN = len(_MAGIC) + len(b64encode(bytes(_CHECKED.size)))
 """The least that a message can be, in bytes."""
 
 PUBLISHERS_MAX = 0xFFFF
-SEQUENCES_MAX = 0xFFFF_FFFF
 
 
 class Mark(NamedTuple):
