@@ -44,9 +44,10 @@ from mqctl.protocols.bayeux.client_actions import (
     Unsubscribed,
 )
 from mqctl.protocols.bayeux.extensions import BINARY_EXT, binary
-from mqctl.protocols.bayeux.message import decode, encode
+from mqctl.protocols.bayeux.message import Message, MessageError, decode, encode
 from mqctl.protocols.bayeux.payload import data_of
 from mqctl.protocols.bayeux.spec import Ext, Limits, Meta
+from mqctl.protocols.bayeux.surrogates import mended
 from mqctl.topics import to_bayeux_patterns
 
 LIMITS: Final = Limits(body_bytes=64 * 1024 * 1024, messages=1_000_000, depth=512)
@@ -119,7 +120,7 @@ class BayeuxConnection:
 
     def on_bodies(self, bodies: list[bytes], now_ns: int) -> None:
         """Arrays of messages came; called from the carrier's threads."""
-        messages = [message for body in bodies for message in decode(body, LIMITS)]
+        messages = [message for body in bodies for message in _read(body)]
         with self._turn:
             with self._deciding:
                 actions = self._client.receive(messages, now_ns)
@@ -320,6 +321,21 @@ class BayeuxConnection:
     def _refuse_in_sink(self) -> None:
         if self._carrier.is_reader():
             raise UsageError("the receiver of events must not call back into the connection")
+
+
+def _read(body: bytes) -> list[Message]:
+    """What a server sent. That one message in it is strange is no reason to lose the others.
+
+    Raises:
+        MessageError: It sent no messages.
+    """
+    try:
+        return decode(body, LIMITS)
+    except MessageError:
+        again = mended(body)
+        if again is body:
+            raise
+        return decode(again, LIMITS)
 
 
 def _carried(message: Outgoing) -> tuple[Any, dict[str, Any]]:

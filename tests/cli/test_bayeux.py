@@ -11,13 +11,16 @@ from mqctl.errors import ExitCode
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint
+from tests.connect_proxy import proxied
 from tests.unit.adapters.fake_bayeux import fake_server
+
+FAR = "broker.test"
 
 
 @pytest.fixture(scope="module")
 def hub() -> Iterator[Endpoint]:
     """A hub's HTTP port."""
-    with HubThread(HubConfig(stomp=(), http=(Endpoint("127.0.0.1", 0),))) as thread:
+    with HubThread(HubConfig(stomp=(), http=(Endpoint("127.0.0.1", 0),), allow_origins=(f"http://{FAR}",))) as thread:
         yield thread.endpoint
 
 
@@ -65,6 +68,15 @@ def test_long_polling_in_place_of_web_socket_is_said_once(mqctl):
         code, _, err = mqctl("publish", "a", "1", "--url", f"bayeux+ws://{target.endpoints[0]}/cometd")
     assert code == ExitCode.OK
     assert err.count("no WebSocket here, so this is long-polling") == 1
+
+
+def test_through_a_proxy(mqctl, home, broker, hub):
+    """Both connections of long-polling, too."""
+    with proxied(FAR, to=hub, login="me:secret") as proxy:
+        env = {**home, "http_proxy": f"http://me:secret@{proxy.endpoint}"}
+        scheme = broker.partition("://")[0]
+        code, _, err = mqctl("publish", "a", "1", "--url", f"{scheme}://{FAR}:{hub.port}", env=env)
+    assert code == ExitCode.OK, err
 
 
 def test_a_probe_asks_for_nothing_that_is_not_there(mqctl):

@@ -225,6 +225,12 @@ class TestSession:
         assert (delivery.topic, delivery.payload, delivery.subscription) == ("a", b'{"n": 1}', subscription)
         assert delivery.headers == {"k": "v", "timestamp": "now"}
 
+    def test_half_a_character_of_javascript_ends_nothing(self, fake, target):
+        with connected(target) as (connection, recorder):
+            connection.subscribe(SubscribeSpec(topic=A), timeout_s=PATIENCE_S)
+            fake.wake({"channel": "/a", "data": "x\ud800"}, {"channel": "/a", "data": 2})
+            assert [each.payload for each in recorder.deliveries(2)] == ["x\ufffd".encode(), b"2"]
+
     def test_what_nobody_subscribed_to_is_dropped(self, fake, target):
         with connected(target) as (connection, recorder):
             connection.subscribe(SubscribeSpec(topic=A), timeout_s=PATIENCE_S)
