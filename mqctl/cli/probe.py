@@ -13,7 +13,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.tables import emit_table
-from mqctl.cli.target import NOBODY_HINT, settings_for
+from mqctl.cli.target import NOBODY_HINT, could_be_hosted, settings_for
 from mqctl.errors import ConnectError, UsageError
 from mqctl.probe.ground import DEFAULT_PREFIX, Ground
 from mqctl.sizes import parse_size
@@ -62,7 +62,7 @@ def probe(
     try:
         report = survey(ground, max_bytes=max_bytes, tell=lambda question: context.say(f"asking: {question}"))
     except ConnectError as error:
-        if settings.local_hub and isinstance(error.__cause__, ConnectionRefusedError):
+        if could_be_hosted(settings, error):
             error.hint = NOBODY_HINT
         raise
     if json_:

@@ -101,7 +101,7 @@ def connected_with_hint(settings: Settings, target: Target, sink: EventSink) -> 
         try:
             connection = stack.enter_context(connected(target, sink))
         except ConnectError as error:
-            if _could_be_hosted(settings, error):
+            if could_be_hosted(settings, error):
                 error.hint = NOBODY_HINT
             raise
         yield connection
@@ -118,7 +118,7 @@ def connected_or_hosted(context: AppContext, settings: Settings, sink: EventSink
         try:
             connection = stack.enter_context(connected(target, sink))
         except ConnectError as error:
-            if not _could_be_hosted(settings, error):
+            if not could_be_hosted(settings, error):
                 raise
             stack.enter_context(_hosting(context, target))
             connection = stack.enter_context(connected(target, sink))
@@ -129,7 +129,7 @@ def _of_console(context: AppContext, settings: Settings, sink: EventSink) -> Con
     return None if context.desk is None else context.desk.borrow(settings, sink)
 
 
-def _could_be_hosted(settings: Settings, error: ConnectError) -> bool:
+def could_be_hosted(settings: Settings, error: ConnectError) -> bool:
     """Where somebody listens and does not answer, there is no room for a hub."""
     return settings.local_hub and isinstance(error.__cause__, ConnectionRefusedError)
 
