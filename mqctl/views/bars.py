@@ -23,22 +23,27 @@ _LABEL_MIN = 4
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How values become eighths of a row: `below` rows under zero, the rest above, the same unit on both sides."""
+    """How values become eighths of a row: `below` rows under zero, the rest above, the same scale on both sides.
+
+    A value of `extent` is `length` eighths long. The ratio of values comes first: ten times all of them draws the same.
+    """
 
     rows: int
     below: int
-    unit: float
+    length: int
+    extent: float
 
     @classmethod
     def fit(cls, low: float, high: float, rows: int) -> Scale:
         """The largest scale at which `low` <= 0 <= `high` both fit in `rows`."""
         below = min(max(round(rows * -low / (high - low)), low < 0), rows - (high > 0))
-        sides = [(rows - below, high), (below, -low)]
-        return cls(rows, below, min(EIGHTHS * count / value for count, value in sides if value > 0))
+        sides = [(EIGHTHS * (rows - below), high), (EIGHTHS * below, -low)]
+        tighter = min((side for side in sides if side[1] > 0), key=lambda side: side[0] / side[1])
+        return cls(rows, below, *tighter)
 
     def eighths(self, value: float) -> int:
         """Length of a bar, negative below zero."""
-        return round(value * self.unit)
+        return round(value / self.extent * self.length)
 
     def row_of(self, tick: float) -> int:
         """The row, counted from the bottom, in which a bar of this value ends; -1 is the axis itself."""

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mqctl.application import NUMBER_MAX, Position, Sample
@@ -73,6 +73,7 @@ def drawn_bars(numbers):
     return [re.sub(r"(.)\1+", r"\1", row).strip() for row in blocks]  # how wide a bar is does not matter
 
 
+@example(numbers=[65], power=1)
 @given(st.lists(st.integers(1, 999), min_size=1, max_size=9), st.integers(1, 3))
 def test_positive_values_times_ten_draw_the_same_bars(numbers, power):
     assert drawn_bars(numbers) == drawn_bars([number * 10**power for number in numbers])
