@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,15 @@ class Running:
             if text in line:
                 return line
         raise AssertionError(f"it ended without saying {text!r}: {self.err}")
+
+    def hears(self, text: str, within_s: float) -> bool:
+        """Whether a line with a text comes on standard error soon."""
+        deadline = time.monotonic() + within_s
+        with contextlib.suppress(queue.Empty):
+            while (line := self._said.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+                if text in line:
+                    return True
+        return False
 
     def printed(self) -> bytes:
         """Wait for the next line on standard output."""
