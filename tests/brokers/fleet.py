@@ -9,7 +9,7 @@ from tests.brokers.process import Broker, BrokerFailed
 
 
 class Fleet:
-    """Starts each broker at its first use. One that could not be started is not tried again: a try takes a minute."""
+    """Starts each broker at its first use. One that could not be started twice is given up: a try takes a minute."""
 
     def __init__(self, stack: contextlib.ExitStack) -> None:
         self._stack = stack
@@ -22,13 +22,20 @@ class Fleet:
             BrokerFailed: It did not start.
         """
         if name not in self._known:
-            try:
-                self._known[name] = self._stack.enter_context(launch(name))
-            except BrokerFailed as error:
-                self._known[name] = error
+            self._known[name] = self._started(name)
         known = self._known[name]
         if isinstance(known, BrokerFailed):
             raise known
         if not known.alive:
             known.restart()
         return known
+
+    def _started(self, name: str) -> Broker | BrokerFailed:
+        """Up at the first try or the second, for which a port that somebody else just took is another one."""
+        failure = BrokerFailed(name)
+        for _ in range(2):
+            try:
+                return self._stack.enter_context(launch(name))
+            except BrokerFailed as error:
+                failure = error
+        return failure

@@ -164,12 +164,13 @@ def serves(broker: Broker) -> bool:
 def free_ports(count: int) -> list[int]:
     """Loopback ports that nobody listens on now, all different.
 
-    They lie below those that the system gives to outgoing connections: one of these could else take the port of a
-    broker that is down between `kill` and `restart`.
+    They are drawn by the system's chance: that of a test is seeded alike in all processes of a run, which would all
+    try the same ones. They lie below those that the system gives to outgoing connections: one of these could else take
+    the port of a broker that is down between `kill` and `restart`.
     """
     ports: list[int] = []
     with contextlib.ExitStack() as held:
-        for port in random.sample(range(*PORTS), PORTS[1] - PORTS[0]):
+        for port in random.SystemRandom().sample(range(*PORTS), PORTS[1] - PORTS[0]):
             with contextlib.suppress(OSError):
                 held.enter_context(socket.create_server((HOST, port)))
                 ports.append(port)
