@@ -217,8 +217,11 @@ def test_shared_subscriptions(clients: Clients, topic: Topic) -> None:
     subscribe(mqtt, topic, shared="group")
     subscribe(mqtt, below(topic, "mark"))
     publish(mqtt, topic, b"shared")
-    came = all_until_mark(mqtt, recorder, below(topic, "mark"))
-    assert [delivery.payload for delivery in came] == [b"shared"] * clients.facts.shares
+    if clients.facts.shares:
+        # Artemis may deliver it behind the mark.
+        recorder.message(b"shared")
+    else:
+        assert all_until_mark(mqtt, recorder, below(topic, "mark")) == []
 
 
 def test_a_session_sends_what_it_kept_before_it_is_asked(clients: Clients, topic: Topic) -> None:
