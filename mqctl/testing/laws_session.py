@@ -8,7 +8,7 @@ import pytest
 
 from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.errors import UsageError
-from mqctl.model import AckMode, AckToken, Topic
+from mqctl.model import AckMode, AckToken, Delivery, Topic
 from mqctl.testing.recorder import Recorder
 from mqctl.testing.subject import Subject
 
@@ -42,23 +42,23 @@ class SessionLaws:
         self._forget(subject, topic)
 
     def test_what_a_client_does_not_acknowledge_comes_to_it_again(self, subject: Subject) -> None:
-        topic, tokens = self._three_for_a_client(subject, AckMode.INDIVIDUAL)
+        topic, came = self._three_for_a_client(subject, AckMode.INDIVIDUAL)
         connection = subject.latest()
         # In this order: a protocol may let the second leave only after the first.
-        connection.ack(tokens[1])
-        connection.ack(tokens[0])
+        connection.ack(_token(came[1]))
+        connection.ack(_token(came[0]))
         connection.close()
-        self._what_the_client_gets(subject, topic, [b"3"])
+        self._what_the_client_gets(subject, topic, [came[2].payload])
 
     def test_in_client_mode_the_earlier_ones_do_not_come_again(self, subject: Subject) -> None:
-        topic, tokens = self._three_for_a_client(subject, AckMode.CLIENT)
+        topic, came = self._three_for_a_client(subject, AckMode.CLIENT)
         connection = subject.latest()
-        connection.ack(tokens[1])
-        for used in tokens[:2]:
+        connection.ack(_token(came[1]))
+        for used in came[:2]:
             with pytest.raises(UsageError):
-                connection.ack(used)
+                connection.ack(_token(used))
         connection.close()
-        self._what_the_client_gets(subject, topic, [b"3"])
+        self._what_the_client_gets(subject, topic, [came[2].payload])
 
     def test_what_a_broken_connection_left_comes_to_the_client_again(self, subject: Subject) -> None:
         link = subject.a_link()
@@ -99,16 +99,15 @@ class SessionLaws:
     def _forget(self, subject: Subject, topic: Topic) -> None:
         self._as_client(subject, topic, clean=True)[0].close()
 
-    def _three_for_a_client(self, subject: Subject, mode: AckMode) -> tuple[Topic, list[AckToken]]:
-        """Publish three messages to a client with a session, and take them."""
+    def _three_for_a_client(self, subject: Subject, mode: AckMode) -> tuple[Topic, list[Delivery]]:
+        """Publish three messages to a client with a session, and take them, in whatever order they come."""
         subject.needs("session")
         topic = subject.topic()
         publisher, _ = subject.connect()
         connection, recorder = self._as_client(subject, topic)
         connection.subscribe(SubscribeSpec(topic=topic, ack_mode=mode), timeout_s=subject.patience_s)
         subject.publish(publisher, topic, b"1", b"2", b"3")
-        tokens = [delivery.ack for delivery in recorder.deliveries(3)]
-        return topic, [token for token in tokens if token is not None]
+        return topic, recorder.deliveries(3)
 
     def _what_the_client_gets(self, subject: Subject, topic: Topic, expected: list[bytes]) -> None:
         connection, recorder = self._as_client(subject, topic)
@@ -118,3 +117,8 @@ class SessionLaws:
         again = [delivery for delivery in recorder.deliveries(len(expected)) if delivery.payload in (b"1", b"2", b"3")]
         assert subject.as_published([delivery.payload for delivery in again]) == expected
         self._forget(subject, topic)
+
+
+def _token(delivery: Delivery) -> AckToken:
+    assert delivery.ack is not None
+    return delivery.ack

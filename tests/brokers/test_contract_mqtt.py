@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from mqctl.adapters.mqtt import MqttAdapter
 from mqctl.model import Dialect, Topic
 from mqctl.target import Endpoint, MqttOptions, Secret, Target, TlsOptions, is_web_socket
 from mqctl.testing.contract import AdapterContract, Link, Subject
+from tests.brokers.fleet import Fleet
+from tests.brokers.launch import LISTENERS, serving
 from tests.brokers.process import HOST, Broker, free_ports
 
 PAYLOAD_MAX = 8 * 1024 * 1024
@@ -24,42 +28,47 @@ LACKING = {
 SLOW = {"mosquitto": 100_000}
 """Payloads that a broker sends in bearable time over WebSocket: Mosquitto 2.0 sends 4 KiB each tenth of a second."""
 
-ONLY_3 = ("classic", "rabbitmq")
-"""Brokers without MQTT 5."""
+SCHEMES = ("mqtt", "mqtt+ssl", "mqtt+ws", "mqtt+wss")
+
+VERSIONS = ("3.1.1", "5")
+
+WITHOUT_5 = ("classic", "rabbitmq")
 
 
-@pytest.fixture(params=["mqtt", "mqtt+ssl", "mqtt+ws", "mqtt+wss"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def _listener(broker: str, scheme: str, version: str) -> str:
+    """The name of the port: iotcore alone has one for each version."""
+    return f"{scheme}-v5" if version == "5" and broker == "iotcore" else scheme
 
 
-@pytest.fixture(params=["3.1.1", "5"])
-def version(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def _served() -> Iterator[ParameterSet]:
+    """Each broker with the schemes and versions that it serves."""
+    for broker, scheme, version in itertools.product(serving("mqtt"), SCHEMES, VERSIONS):
+        if version == "5" and broker in WITHOUT_5:
+            continue
+        if _listener(broker, scheme, version) in LISTENERS[broker]:
+            case = (broker, scheme, version)
+            yield pytest.param(case, marks=pytest.mark.broker(broker), id="-".join(case))
 
 
 class TestContract(AdapterContract):
     """All laws."""
 
-    @pytest.fixture
-    def subject(self, mqtt_broker: Broker, scheme: str, version: str) -> Iterator[Subject]:
-        if version == "5" and mqtt_broker.name in ONLY_3:
-            pytest.skip(f"{mqtt_broker.name} has no MQTT 5")
-        listener = f"{scheme}-v5" if version == "5" and mqtt_broker.name == "iotcore" else scheme
-        if listener not in mqtt_broker.ports:
-            pytest.skip(f"{mqtt_broker.name} does not serve MQTT {version} over {scheme}")
-        with Link(Endpoint(HOST, mqtt_broker.ports[listener])) as link:
+    @pytest.fixture(params=_served())
+    def subject(self, fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Subject]:
+        name, scheme, version = request.param
+        broker = fleet.get(name)
+        with Link(Endpoint(HOST, broker.ports[_listener(name, scheme, version)])) as link:
             target = Target(
                 scheme=scheme,
                 endpoints=(link.endpoint,),
-                path=mqtt_broker.path if is_web_socket(scheme) else "",
-                user=mqtt_broker.user,
-                password=Secret(mqtt_broker.password),
-                tls=TlsOptions(ca_file=str(mqtt_broker.ca_file)),
+                path=broker.path if is_web_socket(scheme) else "",
+                user=broker.user,
+                password=Secret(broker.password),
+                tls=TlsOptions(ca_file=str(broker.ca_file)),
                 mqtt=MqttOptions(version=version),
-                dialect=None if mqtt_broker.name == "iotcore" else Dialect(mqtt_broker.name),
+                dialect=None if name == "iotcore" else Dialect(name),
             )
-            yield from _subject(mqtt_broker, target, link, version).serve()
+            yield from _subject(broker, target, link, version).serve()
 
 
 def _subject(broker: Broker, target: Target, link: Link, version: str) -> Subject:
@@ -78,7 +87,7 @@ def _subject(broker: Broker, target: Target, link: Link, version: str) -> Subjec
         # rumqttd hangs up on a wrong password without CONNACK, as on nonsense: nobody can tell why.
         stranger=None if broker.name == "iotcore" else dataclasses.replace(target, password=Secret("wrong")),
         # Artemis 2.56 delivers persistent messages in another order, to MQTT 5 clients even at QoS 0.
-        ordered=not (broker.name == "artemis" and version == "5"),
+        ordered=broker.name != "artemis",
         payload_max=SLOW.get(broker.name, PAYLOAD_MAX) if is_web_socket(target.scheme) else PAYLOAD_MAX,
         forbidden=(limited, Topic(levels=("forbidden", "x")))
         if version == "5" and broker.name == "mosquitto"

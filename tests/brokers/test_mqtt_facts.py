@@ -254,6 +254,8 @@ def test_overlapping_subscriptions(clients: Clients, topic: Topic) -> None:
     for pattern in (below(topic, "*"), below(topic, "a"), below(topic, "mark", "x")):
         subscribe(mqtt, pattern)
     publish(mqtt, below(topic, "a"), b"x")
+    # Artemis may deliver a copy behind the mark.
+    recorder.deliveries(clients.facts.copies)
     assert len(all_until_mark(mqtt, recorder, below(topic, "mark", "x"))) == clients.facts.copies
 
 
