@@ -250,21 +250,19 @@ class Server:
         return reply_to(message, successful=True)
 
     def _subscribe(self, session: ServerSession, message: Message) -> Message:
-        """Subscribe to all channels of the request, or where one is refused to none."""
+        """Subscribe to one channel after the other, up to the first refused; those before stay, as at CometD."""
         channels = self._channels(message)
         if isinstance(channels, str):
             return _failed(message, channels)
-        done: list[str] = []
-        try:
-            for channel in channels:
-                if kind_of(channel) is Kind.BROADCAST and channel not in session.channels:
+        for channel in channels:
+            if kind_of(channel) is Kind.META:
+                return _failed(message, Error.SUBSCRIBE_DENIED if channel in _REQUESTS else Error.CREATE_DENIED)
+            if kind_of(channel) is Kind.BROADCAST and channel not in session.channels:
+                try:
                     self._house.subscribe(session, channel)
-                    session.channels[channel] = None
-                    done.append(channel)
-        except RefusedError as refusal:
-            for channel in done:
-                self._leave(session, channel)
-            return _failed(message, error(403, "subscribe_denied", str(refusal)))
+                except RefusedError as refusal:
+                    return _failed(message, error(403, "subscribe_denied", str(refusal)))
+                session.channels[channel] = None
         return reply_to(message, successful=True)
 
     def _unsubscribe(self, session: ServerSession, message: Message) -> Message:
@@ -272,16 +270,15 @@ class Server:
         if isinstance(channels, str):
             return _failed(message, channels)
         for channel in channels:
+            if kind_of(channel) is Kind.META:
+                return _failed(message, Error.UNSUBSCRIBE_FAILED)
             if channel in session.channels:
-                self._leave(session, channel)
+                del session.channels[channel]
+                self._house.unsubscribe(session, channel)
         return reply_to(message, successful=True)
 
-    def _leave(self, session: ServerSession, channel: str) -> None:
-        del session.channels[channel]
-        self._house.unsubscribe(session, channel)
-
     def _channels(self, message: Message) -> list[str] | str:
-        """The channels of a request, or what is wrong with them."""
+        """The channels of a request, or what is wrong with its form."""
         subscription = message.subscription
         if subscription is UNSET or subscription is None:
             return Error.SUBSCRIPTION_MISSING
@@ -289,11 +286,8 @@ class Server:
         if not 0 < len(several) <= self._limits.subscriptions or not all(isinstance(each, str) for each in several):
             return Error.SUBSCRIPTION_INVALID
         channels = [normalised(channel) for channel in several]
-        for channel in channels:
-            if len(channel) > self._limits.channel_chars or not is_legal(channel):
-                return Error.SUBSCRIPTION_INVALID
-            if kind_of(channel) is Kind.META:
-                return Error.SUBSCRIBE_DENIED if channel in _REQUESTS else Error.CREATE_DENIED
+        if any(len(channel) > self._limits.channel_chars or not is_legal(channel) for channel in channels):
+            return Error.SUBSCRIPTION_INVALID
         return channels
 
     def _publish(self, session: ServerSession, message: Message) -> Message:

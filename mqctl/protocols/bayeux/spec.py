@@ -77,6 +77,7 @@ class Error:
     CREATE_DENIED: Final = "403:denied_by_security_policy:create_denied"
     SUBSCRIPTION_MISSING: Final = "403::subscription_missing"
     SUBSCRIPTION_INVALID: Final = "403::subscription_invalid"
+    UNSUBSCRIBE_FAILED: Final = "403::unsubscribe_failed"
     CHANNEL_INVALID: Final = "405::channel_invalid"
     MESSAGE_ID_INVALID: Final = "405::message_id_invalid"
     NO_TRANSPORT: Final = "405::no_transport"
