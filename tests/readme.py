@@ -1,4 +1,4 @@
-"""README's table of brokers and transports, as a program reads it."""
+"""README's tables of brokers and transports, as a program reads them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ NAMES = {
     "RabbitMQ": "rabbitmq",
     "Mosquitto": "mosquitto",
     "iotcore": "iotcore",
+    "CometD": "cometd-java",
+    "CometD for Node.js": "cometd",
+    "Faye": "faye",
     "`mqctl hub`": "hub",
 }
-"""What the table calls a broker, and the tests."""
+"""What the tables call a broker, and the tests."""
 
 
 class Row(NamedTuple):
@@ -27,17 +30,19 @@ class Row(NamedTuple):
 
 
 def brokers() -> dict[str, Row]:
-    """The rows by the names that tests use."""
+    """The rows by the names that tests use; one that is in both tables has the transports of both."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     files = dict(re.findall(r"^\[(\w+)\]: (\S+)$", text, re.MULTILINE))
-    table = text[text.index("| broker | tested |") :].partition("\n\n")[0]
-    (_, _, *schemes), _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
-    found = {}
-    for name, version, *cells in rows:
-        links = {scheme: re.findall(r"\]\[(\w+)\]", cell) for scheme, cell in zip(schemes, cells, strict=True)}
-        found[NAMES[name]] = Row(
-            version,
-            {scheme: [files[link] for link in of] for scheme, of in links.items() if of},
-            {scheme: cell for scheme, cell in zip(schemes, cells, strict=True) if not links[scheme]},
+    found: dict[str, Row] = {}
+    for table in re.findall(r"^\| broker \| tested \|(?:.*\|\n)+", text, re.MULTILINE):
+        (_, _, *schemes), _, *rows = (
+            [cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()
         )
+        for name, version, *cells in rows:
+            row = found.setdefault(NAMES[name], Row(version, {}, {}))
+            for scheme, cell in zip(schemes, cells, strict=True):
+                if links := re.findall(r"\]\[(\w+)\]", cell):
+                    row.tests[scheme] = [files[link] for link in links]
+                else:
+                    row.reasons[scheme] = cell
     return found

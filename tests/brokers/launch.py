@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.brokers import artemis, classic, iotcore, mosquitto, rabbitmq
+from tests.brokers import artemis, classic, cometd, iotcore, mosquitto, rabbitmq
 from tests.brokers.files import foreign, installed
 from tests.brokers.process import Broker, Credentials
 
@@ -21,6 +21,7 @@ LAUNCHERS: Mapping[str, Callable[..., AbstractContextManager[Broker]]] = {
     "rabbitmq": rabbitmq.launch,
     "mosquitto": mosquitto.launch,
     "iotcore": iotcore.launch,
+    "cometd-java": cometd.launch,
 }
 
 LISTENERS: Mapping[str, Collection[str]] = {
@@ -29,6 +30,7 @@ LISTENERS: Mapping[str, Collection[str]] = {
     "rabbitmq": rabbitmq.LISTENERS,
     "mosquitto": mosquitto.LISTENERS,
     "iotcore": iotcore.LISTENERS,
+    "cometd-java": cometd.LISTENERS,
 }
 """What each will serve, known before it is started; `Broker.ports` has the same names."""
 
@@ -38,11 +40,13 @@ INSTALLATIONS: Mapping[str, Callable[[], object]] = {
     "rabbitmq": rabbitmq.server,
     "mosquitto": mosquitto.server,
     "iotcore": iotcore.installed,
+    "cometd-java": cometd.version,
     "stompjs": lambda: foreign("stompjs"),
     "mqttjs": lambda: foreign("mqttjs"),
     "cometd": lambda: foreign("cometd"),
     "faye-client": lambda: foreign("faye"),
     "bayeux": lambda: foreign("bayeux", "server.js"),
+    "chromium": chromium.installed,
 }
 """What raises NotInstalled where it is missing."""
 
@@ -59,7 +63,7 @@ def launch(name: str, *, heap_mb: int = HEAP_MB, **settings: object) -> Iterator
     Args:
         name: One of `LAUNCHERS`.
         heap_mb: Memory, for those that are given any.
-        settings: Of its configuration file, for Mosquitto alone.
+        settings: Of the configuration file of Mosquitto, or the options of CometD.
 
     Raises:
         NotInstalled: The broker is not on this machine.

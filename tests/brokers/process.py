@@ -43,7 +43,7 @@ class Broker:
     """A configured instance; `kill` and `restart` keep its data, which is below `home`.
 
     `ports` names each listener by its URL's scheme. A second listener of a scheme has a dash and what is special about
-    it behind that: `stomp-prefixed`. `path` is where the WebSocket listeners answer.
+    it behind that: `stomp-prefixed`. `path` is where those over HTTP and WebSocket answer.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Broker:
     def url(self, listener: str) -> str:
         """The address of a listener, named as in `ports`."""
         scheme = listener.partition("-")[0]
-        path = self.path if scheme.endswith(("ws", "wss")) else ""
+        path = self.path if scheme.endswith(("http", "ws", "wss")) else ""
         return f"{scheme}://{HOST}:{self.ports[listener]}{path}"
 
     @property

@@ -1,12 +1,14 @@
-"""The Bayeux transport keeps its contract at servers of others: CometD's for Node.js, and Faye."""
+"""The Bayeux transport keeps its contract at servers of others: CometD's for Java and for Node.js, and Faye."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.adapters.bayeux import BayeuxAdapter
@@ -14,16 +16,21 @@ from mqctl.errors import TopicError
 from mqctl.model import Fault, Outgoing, Topic
 from mqctl.target import Endpoint, Target
 from mqctl.testing.contract import AdapterContract, Link, Subject
+from tests.brokers.launch import launch
 from tests.interop.script import script
-
-pytestmark = pytest.mark.broker("bayeux")
 
 TIMEOUT_MS = 2_000
 """How long a connect waits: so short that every longer test sees several."""
 
+JAVA: Mapping[str, Mapping[str, object]] = {
+    "cometd-java": {"timeout": TIMEOUT_MS},
+    "cometd-java-replies": {"timeout": TIMEOUT_MS, "metaConnectDeliverOnly": True},
+}
+"""The options of a server for Java; the second sends messages with replies to connects only."""
+
 
 class Place(NamedTuple):
-    """A server, by its name in `server.js`, and how it is spoken to."""
+    """A server, by its name in `JAVA` or `server.js`, and how it is spoken to."""
 
     server: str
     scheme: str
@@ -34,6 +41,7 @@ class Place(NamedTuple):
 
 
 PLACES = [
+    *(Place(server, scheme) for server in JAVA for scheme in ("bayeux+http", "bayeux+ws")),
     Place("cometd", "bayeux+http"),
     Place("cometd-acks", "bayeux+http"),
     Place("faye", "bayeux+http"),
@@ -41,25 +49,33 @@ PLACES = [
 ]
 
 
+def _param(place: Place) -> ParameterSet:
+    needed = "cometd-java" if place.server in JAVA else "bayeux"
+    return pytest.param(place, marks=pytest.mark.broker(needed), id=f"{place.server}-{place.scheme}")
+
+
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[str], Endpoint]]:
     """Where a server is; each is started at its first use."""
-    running = {}
     ports: dict[str, int] = {}
+
+    def started(kind: str) -> int:
+        if kind in JAVA:
+            return running.enter_context(launch("cometd-java", **JAVA[kind])).ports["bayeux+http"]
+        said = running.enter_context(script("bayeux", "server.js", kind, str(TIMEOUT_MS), environment={}))
+        return int(said.next()["port"])
 
     def endpoint(kind: str) -> Endpoint:
         if kind not in ports:
-            running[kind] = script("bayeux", "server.js", kind, str(TIMEOUT_MS), environment={})
-            ports[kind] = running[kind].__enter__().next()["port"]
+            ports[kind] = started(kind)
         return Endpoint("127.0.0.1", ports[kind])
 
-    yield endpoint
-    for each in running.values():
-        each.__exit__(None, None, None)
+    with contextlib.ExitStack() as running:
+        yield endpoint
 
 
 class TestBayeuxAtOtherServers(AdapterContract):
-    @pytest.fixture(params=PLACES, ids=lambda place: f"{place.server}-{place.scheme}")
+    @pytest.fixture(params=map(_param, PLACES))
     def subject(self, serve: Callable[[str], Endpoint], request: pytest.FixtureRequest) -> Iterator[Subject]:
         place: Place = request.param
         server = serve(place.server)
@@ -87,6 +103,7 @@ class TestBayeuxAtOtherServers(AdapterContract):
             connection.submit(Outgoing(topic=Topic(levels=("한국",)), payload=b"x"))
 
 
+@pytest.mark.broker("bayeux")
 def test_a_server_that_refuses_web_socket_is_spoken_to_in_long_polling(serve: Callable[[str], Endpoint]) -> None:
     place = Place("cometd", "bayeux+ws")
     target = Target(scheme=place.scheme, endpoints=(serve(place.server),), path=place.path)

@@ -1,0 +1,68 @@
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.Map;
+import org.cometd.bayeux.server.BayeuxServer;
+import org.cometd.server.BayeuxServerImpl;
+import org.cometd.server.ext.AcknowledgedMessagesExtension;
+import org.cometd.server.ext.ActivityExtension;
+import org.cometd.server.ext.BinaryExtension;
+import org.cometd.server.ext.TimesyncExtension;
+import org.cometd.server.ext.TimestampExtension;
+import org.cometd.server.http.JSONHttpTransport;
+import org.cometd.server.http.JSONPHttpTransport;
+import org.cometd.server.http.jakarta.CometDServlet;
+import org.cometd.server.websocket.jetty.JettyWebSocketTransport;
+import org.eclipse.jetty.ee10.servlet.ServletContextHandler;
+import org.eclipse.jetty.server.Context;
+import org.eclipse.jetty.server.NetworkConnector;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
+
+/**
+ * CometD's own server at the loopback interface, over long-polling, callback-polling and WebSocket, with its extensions:
+ * java CometDServer.java PORT [OPTION=VALUE]...
+ *
+ * <p>Port 0 is any that is free. The options are those of CometD, such as timeout and maxInterval, and besides these
+ * maxInactive, the milliseconds of its activity extension, and timestamp=true. Anybody may do anything that CometD
+ * allows. It says its port when it serves, and ends with SIGTERM.
+ */
+public class CometDServer {
+    private static final String MAPPING = "/cometd/*";
+    private static final Map<String, String> DEFAULTS = Map.of("maxMessageSize", "16777216", "ws.cometdURLMapping", MAPPING);
+
+    public static void main(String[] arguments) throws Exception {
+        int port = Integer.parseInt(arguments[0]);
+        Server server = new Server(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+        ServletContextHandler context = new ServletContextHandler("/");
+        context.insertHandler(WebSocketUpgradeHandler.from(server, context));
+        server.setHandler(context);
+
+        BayeuxServerImpl bayeux = new BayeuxServerImpl();
+        bayeux.setOption(Context.class.getName(), context.getContext());
+        DEFAULTS.forEach(bayeux::setOption);
+        for (int index = 1; index < arguments.length; index++) {
+            String[] option = arguments[index].split("=", 2);
+            bayeux.setOption(option[0], option[1]);
+        }
+        bayeux.setTransports(
+                new JettyWebSocketTransport(bayeux), new JSONHttpTransport(bayeux), new JSONPHttpTransport(bayeux));
+        extend(bayeux);
+        context.setAttribute(BayeuxServer.ATTRIBUTE, bayeux);
+        context.addServlet(CometDServlet.class, MAPPING).setInitOrder(1);
+
+        server.start();
+        System.out.println("{\"port\": " + ((NetworkConnector) server.getConnectors()[0]).getLocalPort() + "}");
+    }
+
+    private static void extend(BayeuxServerImpl bayeux) {
+        bayeux.addExtension(new AcknowledgedMessagesExtension());
+        bayeux.addExtension(new TimesyncExtension());
+        bayeux.addExtension(new BinaryExtension());
+        if (bayeux.getOption("timestamp") != null) {
+            bayeux.addExtension(new TimestampExtension());
+        }
+        if (bayeux.getOption("maxInactive") instanceof String limit) {
+            bayeux.addExtension(new ActivityExtension(ActivityExtension.Activity.CLIENT_SERVER, Long.parseLong(limit)));
+        }
+    }
+}
