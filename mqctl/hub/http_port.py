@@ -16,6 +16,7 @@ from mqctl.hub.config import BAYEUX_PATHS, STOMP_PATHS, HubConfig
 from mqctl.hub.doorman import is_loopback, refused_host
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.framing import Framing
+from mqctl.hub.page import Page
 from mqctl.hub.patience import LINGER_S
 from mqctl.hub.upgrade import Successor, answer, upgrade
 
@@ -24,8 +25,8 @@ SUBPROTOCOLS: Final = ("v12.stomp", "v11.stomp", "v10.stomp")
 SHUTDOWN_S: Final = 1.0
 """For requests that are being answered when the hub stops."""
 _SERVED: Final = (
-    f"there is STOMP over WebSocket at {' and '.join(STOMP_PATHS)}, Bayeux at {' and '.join(BAYEUX_PATHS)}, "
-    "and /healthz, and /metrics"
+    f"there is a page at /, STOMP over WebSocket at {' and '.join(STOMP_PATHS)}, "
+    f"Bayeux at {' and '.join(BAYEUX_PATHS)}, and /healthz, and /metrics"
 )
 _CROWDED: Final = b"too many connections (limit: connections)\n"
 
@@ -58,6 +59,7 @@ class HttpPort:
         app.add_routes([web.get(path, self._stomp, allow_head=False) for path in STOMP_PATHS])
         self._bayeux = BayeuxHttp(config, exchange)
         app.add_routes(self._bayeux.routes())
+        app.add_routes(Page().routes())
         app.add_routes([web.get("/healthz", self._healthz), web.get("/metrics", self._metrics)])
         self._runner = web.AppRunner(
             app,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from tests.brokers import artemis, classic, cometd, iotcore, mosquitto, rabbitmq
+from tests.brokers import artemis, chromium, classic, cometd, iotcore, mosquitto, rabbitmq
 from tests.brokers.files import foreign, installed
 from tests.brokers.process import Broker, Credentials
 

@@ -115,9 +115,9 @@ def test_metrics_need_the_password_where_there_is_one(start):
     [
         (
             "GET",
-            "/",
+            "/nowhere",
             404,
-            "nothing at /: there is STOMP over WebSocket at /stomp and /ws, Bayeux at /bayeux and /cometd, and ",
+            "nothing at /nowhere: there is a page at /, STOMP over WebSocket at /stomp and /ws, Bayeux at /bayeux and ",
         ),
         ("GET", "/stomp/", 404, "nothing at /stomp/: "),
         ("GET", "/../etc/passwd", 404, "nothing at "),
