@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from time import monotonic_ns
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
@@ -14,12 +16,15 @@ from mqctl.hub.bayeux_messages import frames, piece
 from mqctl.hub.exchange import Exchange, contained
 from mqctl.protocols.bayeux.message import Message as BayeuxMessage
 from mqctl.protocols.bayeux.message import batch, encode
-from mqctl.protocols.bayeux.queue import Fate
+from mqctl.protocols.bayeux.queue import Fate, Parcel
 from mqctl.protocols.bayeux.server import Server
 from mqctl.protocols.bayeux.session import ServerSession, State
 
 _NS_PER_S: Final = 1_000_000_000
 _SLACK_S: Final = 0.001
+_PARCEL: Final = b"parcel"
+"""Where ports that let the same messages wait share how they do."""
+_address: Final[Callable[[Message], Address]] = attrgetter("address")
 _DROPS: Final = {Fate.QUEUE_FULL: DropReason.SLOW_CONSUMER, Fate.MEMORY_FULL: DropReason.MEMORY}
 
 
@@ -85,19 +90,19 @@ class BayeuxPort:
 
     # What the exchange wants
 
-    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, shared: dict[bytes, Any]) -> None:
         """Push messages, or let them wait; the same ones by another subscription are left."""
         if messages is self._taken:
             return
         self._taken = messages
-        self.mark_dirty()
         pusher = self._pusher
         if pusher is None or not pusher.ready or self._is_lazy is not None or not self.session.straight:
-            self._enqueue(messages, subscriber)
+            self._enqueue(messages, subscriber, shared)
             return
-        frame = pieces.get(pusher.tag)
+        self.mark_dirty()
+        frame = shared.get(pusher.tag)
         if frame is None:
-            frame = pieces[pusher.tag] = b"".join(map(pusher.frame, frames(messages)))
+            frame = shared[pusher.tag] = b"".join(map(pusher.frame, frames(messages)))
         if frame:
             pusher.push(frame)
 
@@ -204,15 +209,20 @@ class BayeuxPort:
             self._pusher.unbind(self.session, close=self._sent_away)
             self._pusher = None
 
-    def _enqueue(self, messages: Sequence[Message], subscriber: Subscriber) -> None:
-        now_ns = monotonic_ns()
-        for message in messages:
-            if not piece(message):
-                continue
-            lazy = self._is_lazy is not None and self._is_lazy(message.address)
-            for dropped, fate in self.session.enqueue(message, now_ns, lazy=lazy):
-                lost = cast("Message", dropped)
-                self._exchange.apply(self._exchange.broker.drop(subscriber, lost, _DROPS[fate]))
+    def _enqueue(self, messages: Sequence[Message], subscriber: Subscriber, shared: dict[bytes, Any]) -> None:
+        parcel = shared.get(_PARCEL)
+        if parcel is None:
+            parcel = shared[_PARCEL] = Parcel([message for message in messages if piece(message)])
+        if not parcel.items:
+            return
+        lazy = self._is_lazy is not None and all(map(self._is_lazy, map(_address, messages)))
+        for dropped, fate in self.session.enqueue(parcel, monotonic_ns(), lazy=lazy):
+            for address, lost in groupby(cast("Sequence[Message]", dropped), _address):
+                count = sum(1 for _ in lost)
+                self._exchange.apply(self._exchange.broker.drop(subscriber, address, count, _DROPS[fate]))
+        # Who is away is told nothing, so that it costs others nothing but its queue.
+        if self._pusher is not None or self._waiter is not None or self.session.overflowed:
+            self.mark_dirty()
 
     def _say(
         self, messages: Sequence[Message], reply: BayeuxMessage | None, replies: Sequence[BayeuxMessage] = ()

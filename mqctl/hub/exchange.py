@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from time import monotonic_ns
-from typing import Concatenate, ParamSpec, Protocol, TypeVar, assert_never
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, assert_never
 
 from mqctl.broker.core import Broker
 from mqctl.broker.effects import (
@@ -44,8 +44,8 @@ class Contained(Protocol):
 class Port(Contained, Protocol):
     """A connection, as the exchange sees it. It is the broker's session."""
 
-    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
-        """Put messages into the outbox; `pieces` holds what other subscribers' ports encoded of them already."""
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, shared: dict[bytes, Any]) -> None:
+        """Put messages into the outbox; `shared` holds what ports of other subscribers made of them already."""
         ...
 
     def deliver(self, effect: Deliver) -> None:
@@ -131,13 +131,13 @@ class Exchange:
             return
         messages, self._gathered = self._gathered, []
         crowd, self._crowd = self._crowd, ()
-        pieces: dict[bytes, bytes] = {}
+        shared: dict[bytes, Any] = {}
         for subscriber in crowd:
             port: Port | None = subscriber.session
             if port is None:  # evicted since
                 continue
             try:
-                port.send(messages, subscriber, pieces)
+                port.send(messages, subscriber, shared)
             except Exception as error:  # noqa: BLE001 - one connection's trouble is not the others'
                 self.blame(port, error)
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from time import monotonic_ns
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
@@ -161,12 +161,12 @@ class StompPort(asyncio.Protocol):
         """Whether all that is left is to see the client out."""
         return self._ending or self._session.closing
 
-    def send(self, messages: Sequence[Message], subscriber: Subscriber, pieces: dict[bytes, bytes]) -> None:
+    def send(self, messages: Sequence[Message], subscriber: Subscriber, shared: dict[bytes, Any]) -> None:
         """Put messages into the outbox."""
         wire = subscriber.wire or self._wire(subscriber)
-        piece = pieces.get(wire.tag)
+        piece = shared.get(wire.tag)
         if piece is None:
-            piece = pieces[wire.tag] = wire.frames(messages)
+            piece = shared[wire.tag] = wire.frames(messages)
         self._session.write(piece)
         self._mark_dirty()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -39,8 +40,27 @@ class Fate(enum.Enum):
     MEMORY_FULL = enum.auto()
 
 
+class Parcel:
+    """Messages that came together, one object for all the queues that they wait in.
+
+    Args:
+        items: The messages, one at least.
+    """
+
+    __slots__ = ("cost_bytes", "holds", "items")
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
+        self.cost_bytes = sum(item.cost_bytes for item in items)
+        self.holds = 0
+        """In how many queues it is; the budget counts its messages while there are any."""
+
+
 class Queue:
-    """First in, first out.
+    """First in, first out. What comes together is let in and let go together, whoever else it waits for.
+
+    Positions count messages since the queue began: what lies from `_first` to `_sent` was sent and may have to be sent
+    again, what lies from there to `_end` was never sent.
 
     Args:
         max_items: Bound on what waits, acknowledged or not.
@@ -50,8 +70,8 @@ class Queue:
     """
 
     __slots__ = (
-        "_batch", "_bytes", "_items", "_unacked", "budget", "drop_oldest", "keeps", "max_bytes", "max_items",
-        "overflowed",
+        "_batch", "_bytes", "_end", "_first", "_marks", "_parcels", "_sent", "_skip", "_skipped_bytes", "budget",
+        "drop_oldest", "keeps", "max_bytes", "max_items", "overflowed",
     )  # fmt: skip
 
     def __init__(self, max_items: int, max_bytes: int, budget: Budget, *, drop_oldest: bool) -> None:
@@ -62,49 +82,49 @@ class Queue:
         self.overflowed = False
         self.keeps = False
         """Whether items are kept until they are acknowledged."""
-        self._items: deque[Item] = deque()
-        self._unacked: deque[tuple[int, Item]] = deque()
+        self._parcels: deque[Parcel] = deque()
+        self._skip = self._skipped_bytes = 0  # of the first parcel, what is gone already
+        self._first = self._sent = self._end = 0
+        self._marks: deque[tuple[int, int]] = deque()  # the batches that were sent, and the position after each
         self._batch = 0
         self._bytes = 0
 
     def __len__(self) -> int:
         """What was never sent."""
-        return len(self._items)
+        return self._end - self._sent
 
     @property
     def unacknowledged(self) -> int:
         """What was sent, and may have to be sent again."""
-        return len(self._unacked)
+        return self._sent - self._first
 
-    def append(self, item: Item) -> list[tuple[Item, Fate]]:
-        """Let an item wait; returns what was dropped for it, or it itself."""
-        dropped: list[tuple[Item, Fate]] = []
-        if not self.budget.admits(item):
-            return [(item, Fate.MEMORY_FULL)]
-        while self._full(item):
-            if not self.drop_oldest:
-                self.overflowed = True
-                return [(item, Fate.QUEUE_FULL)]
-            oldest = self._unacked.popleft()[1] if self._unacked else self._items.popleft()
-            self._forget(oldest)
-            dropped.append((oldest, Fate.QUEUE_FULL))
-        self._items.append(item)
-        self._bytes += item.cost_bytes
-        self.budget.take(item)
+    def append(self, parcel: Parcel) -> list[tuple[Sequence[Item], Fate]]:
+        """Let messages wait; returns what was dropped for them, or of them."""
+        fate = self._refuses(parcel)
+        if fate is not None and len(parcel.items) > 1:
+            return [drop for item in parcel.items for drop in self.append(Parcel((item,)))]
+        if fate is not None:
+            self.overflowed = self.overflowed or fate is Fate.QUEUE_FULL
+            return [(parcel.items, fate)]
+        dropped: list[tuple[Sequence[Item], Fate]] = []
+        while self._full(parcel):
+            dropped.append((self._advance(self._too_many(parcel)), Fate.QUEUE_FULL))
+        self._parcels.append(parcel)
+        self._end += len(parcel.items)
+        self._bytes += parcel.cost_bytes
         return dropped
 
     def take(self, max_bytes: int) -> list[Item]:
         """The next to be sent, by their cost, but one at least; under `keeps` after all that was sent and not had."""
-        taken = [item for _, item in self._unacked]
-        room = max_bytes - sum(item.cost_bytes for item in taken)
-        while self._items and (not taken or self._items[0].cost_bytes <= room):
-            item = self._items.popleft()
-            room -= item.cost_bytes
-            taken.append(item)
-            if self.keeps:
-                self._unacked.append((self._batch + 1, item))
-            else:
-                self._forget(item)
+        taken = self._next(max_bytes)
+        if not self.keeps:
+            self._sent += len(taken)
+            self._advance_by(len(taken))
+        elif len(taken) > self.unacknowledged:
+            self._sent = self._first + len(taken)
+            while self._marks and self._marks[0][1] <= self._first:  # all of it was dropped
+                self._marks.popleft()
+            self._marks.append((self._batch + 1, self._sent))
         return taken
 
     def next_batch(self) -> int:
@@ -114,22 +134,95 @@ class Queue:
 
     def acknowledge(self, batch: int) -> None:
         """The client has all batches up to this one."""
-        while self._unacked and self._unacked[0][0] <= batch:
-            self._forget(self._unacked.popleft()[1])
+        while self._marks and self._marks[0][0] <= batch:
+            self._advance_by(self._marks.popleft()[1] - self._first)
 
     def clear(self) -> int:
         """Let go of everything; returns how much that was."""
-        items = [item for _, item in self._unacked] + list(self._items)
-        for item in items:
-            self._forget(item)
-        self._unacked.clear()
-        self._items.clear()
-        return len(items)
+        count = self._end - self._first
+        self._advance_by(count)
+        self._marks.clear()
+        return count
 
-    def _full(self, item: Item) -> bool:
-        count = len(self._items) + len(self._unacked)
-        return count >= self.max_items or (count > 0 and self._bytes + item.cost_bytes > self.max_bytes)
+    def _refuses(self, parcel: Parcel) -> Fate | None:
+        """Why messages cannot wait all together; where they can, the queue holds them from now on."""
+        several = len(parcel.items) > 1
+        if several and (len(parcel.items) > self.max_items or parcel.cost_bytes > self.max_bytes):
+            return Fate.QUEUE_FULL
+        if not self._hold(parcel):
+            return Fate.MEMORY_FULL
+        if self.drop_oldest or not self._full(parcel):
+            return None
+        self._release(parcel)
+        return Fate.QUEUE_FULL
 
-    def _forget(self, item: Item) -> None:
-        self._bytes -= item.cost_bytes
-        self.budget.give(item)
+    def _full(self, parcel: Parcel) -> bool:
+        count = self._end - self._first
+        return count > 0 and (
+            count + len(parcel.items) > self.max_items or self._bytes + parcel.cost_bytes > self.max_bytes
+        )
+
+    def _too_many(self, parcel: Parcel) -> int:
+        """How many have to go, of the first parcel at most: all of it at once if that is so, else no more than that."""
+        oldest = self._parcels[0]
+        here = len(oldest.items) - self._skip
+        over = self._end - self._first + len(parcel.items) - self.max_items
+        bytes_over = self._bytes + parcel.cost_bytes - self.max_bytes
+        return here if bytes_over >= oldest.cost_bytes - self._skipped_bytes else max(1, min(here, over))
+
+    def _next(self, max_bytes: int) -> list[Item]:
+        taken: list[Item] = []
+        room = max_bytes
+        skip, skipped_bytes = self._skip, self._skipped_bytes
+        for parcel in self._parcels:
+            if parcel.cost_bytes - skipped_bytes <= room:
+                taken += parcel.items[skip:] if skip else parcel.items
+                room -= parcel.cost_bytes - skipped_bytes
+            else:
+                for item in parcel.items[skip:]:
+                    if taken and item.cost_bytes > room and len(taken) >= self.unacknowledged:
+                        return taken
+                    room -= item.cost_bytes
+                    taken.append(item)
+            skip = skipped_bytes = 0
+        return taken
+
+    def _advance_by(self, count: int) -> None:
+        while count > 0:
+            count -= len(self._advance(count))
+
+    def _advance(self, count: int) -> Sequence[Item]:
+        """Let go of so many, of the first parcel at most; returns them."""
+        parcel = self._parcels[0]
+        whole = count >= len(parcel.items) - self._skip
+        gone = parcel.items[self._skip :] if whole else parcel.items[self._skip : self._skip + count]
+        if whole:
+            cost_bytes = parcel.cost_bytes - self._skipped_bytes
+            self._skip = self._skipped_bytes = 0
+            self._release(self._parcels.popleft())
+        else:
+            cost_bytes = sum(item.cost_bytes for item in gone)
+            self._skip += count
+            self._skipped_bytes += cost_bytes
+        self._bytes -= cost_bytes
+        self._first += len(gone)
+        self._sent = max(self._sent, self._first)
+        return gone
+
+    def _hold(self, parcel: Parcel) -> bool:
+        """Count it, if there is room for all of it."""
+        if not parcel.holds:
+            for number, item in enumerate(parcel.items):
+                if not self.budget.admits(item):
+                    for taken in parcel.items[:number]:
+                        self.budget.give(taken)
+                    return False
+                self.budget.take(item)
+        parcel.holds += 1
+        return True
+
+    def _release(self, parcel: Parcel) -> None:
+        parcel.holds -= 1
+        if not parcel.holds:
+            for item in parcel.items:
+                self.budget.give(item)

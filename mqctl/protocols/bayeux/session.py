@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from mqctl.protocols.bayeux.extensions import Timesync, ext_of, with_ext
 from mqctl.protocols.bayeux.message import Message
-from mqctl.protocols.bayeux.queue import Budget, Fate, Item, Queue
+from mqctl.protocols.bayeux.queue import Budget, Fate, Item, Parcel, Queue
 from mqctl.protocols.bayeux.spec import Advice, ConnectionType, Ext, Reconnect
 
 _NS_PER_MS: Final = 1_000_000
@@ -119,9 +120,9 @@ class ServerSession:
         """How many messages wait, or wait to be acknowledged."""
         return len(self._queue) + self._queue.unacknowledged
 
-    def enqueue(self, item: Item, now_ns: int, *, lazy: bool = False) -> list[tuple[Item, Fate]]:
-        """Let a message wait for the client, a lazy one for others too; returns what was dropped."""
-        dropped = self._queue.append(item)
+    def enqueue(self, parcel: Parcel, now_ns: int, *, lazy: bool = False) -> list[tuple[Sequence[Item], Fate]]:
+        """Let messages wait for the client, lazy ones for others too; returns what was dropped."""
+        dropped = self._queue.append(parcel)
         if not lazy:
             self._urgent = True
         elif self._lazy_ns is None:

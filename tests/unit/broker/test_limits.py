@@ -124,10 +124,10 @@ def test_what_a_port_drops_counts() -> None:
     scene.sub("a", topic("t"))
     message = Message(id="1", address=topic("t"), payload=b"x")
     ((_, subscribers),) = [(each.message, each.subscribers) for each in scene.broker.publish(None, message, 0)]
-    assert scene.broker.drop(subscribers[0], message, DropReason.MEMORY) == [
-        Dropped(topic("t"), 1, DropReason.MEMORY, subscribers[0])
+    assert scene.broker.drop(subscribers[0], message.address, 2, DropReason.MEMORY) == [
+        Dropped(topic("t"), 2, DropReason.MEMORY, subscribers[0])
     ]
-    assert scene.broker.stats().dropped == 1
+    assert scene.broker.stats().dropped == 2
 
 
 def test_memory_that_ports_hold_counts() -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mqctl.errors import RefusedError
 from mqctl.protocols.bayeux.channel import matching
 from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import Message, decode, encode
+from mqctl.protocols.bayeux.queue import Fate, Parcel
 from mqctl.protocols.bayeux.server import Server
 from mqctl.protocols.bayeux.session import ServerSession, Terms
 from mqctl.protocols.bayeux.spec import Limits
@@ -83,11 +84,12 @@ class House:
         self._check(channel)
         self.send(channel, bytes(message.data))
 
-    def send(self, channel: str, data: bytes, cost_bytes: int = 100) -> list[Any]:
-        """Give it to all who subscribed, once each; what was dropped for it."""
+    def send(self, channel: str, *data: bytes, cost_bytes: int = 100) -> list[tuple[Item, Fate]]:
+        """Give messages to all who subscribed, once each; what was dropped for them."""
         there = {session: None for name in matching(channel) for session in self.subscribed.get(name, ())}
-        item = Item(channel, data, cost_bytes)
-        return [d for each in there for d in each.enqueue(item, self.now_ns, lazy=channel in self.lazy)]
+        parcel = Parcel([Item(channel, each, cost_bytes) for each in data])
+        drops = [drop for each in there for drop in each.enqueue(parcel, self.now_ns, lazy=channel in self.lazy)]
+        return [(cast("Item", item), fate) for items, fate in drops for item in items]
 
     def serve(self, session: ServerSession, channel: str, message: Message) -> None:
         self.served.append((channel, bytes(message.data)))
