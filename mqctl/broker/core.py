@@ -180,7 +180,7 @@ class Broker:
         self._courier.refuse(self._account(session).owner_of(delivery_id), delivery_id, now_ns)
         return self._courier.take_effects()
 
-    def drop(self, subscriber: Subscriber, address: Address, count: int, reason: DropReason) -> list[Effect]:
+    def drop(self, subscriber: Subscriber | None, address: Address, count: int, reason: DropReason) -> list[Effect]:
         """A port that keeps messages for its client itself dropped some."""
         self._courier.drop(address, count, reason, subscriber)
         return self._courier.take_effects()

@@ -175,6 +175,7 @@ def hub(
     allow_connections(limits.max_connections)
     printer = EventPrinter(context) if events else None
     stomp, http = listen.listeners()
+    others = installed()
     config = HubConfig(
         stomp=stomp,
         http=http,
@@ -190,7 +191,8 @@ def hub(
         lazy=bayeux.lazy_rules(),
         callback_polling=bayeux.callback_polling,
         drain_s=limits.drain,
-        on_event=together([*installed(), *([printer] if printer is not None else [])]),
+        on_event=together([*others.listeners, *([printer] if printer is not None else [])]),
+        services=tuple(others.services),
     )
 
     def on_ready(urls: tuple[str, ...]) -> None:

@@ -10,11 +10,12 @@ from time import monotonic_ns, time_ns
 from typing import Final, cast
 
 from mqctl.broker.values import Address, SlowConsumer
-from mqctl.hub.bayeux_messages import address_of, published
+from mqctl.hub.bayeux_messages import address_of, encoded, published
 from mqctl.hub.bayeux_port import BayeuxPort
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
+from mqctl.hub.services import ask
 from mqctl.protocols.bayeux.channel import META_PREFIX
 from mqctl.protocols.bayeux.extensions import ext_of
 from mqctl.protocols.bayeux.house import Denied, Link
@@ -111,7 +112,16 @@ class BayeuxHouse:
         self._exchange.apply(self._broker.publish(session.port, made, monotonic_ns()))
 
     def serve(self, session: ServerSession, channel: str, message: Message) -> None:
-        """Nothing: the hub has no services."""
+        """Give the client what each service answers. One that fails costs nothing but its own answers."""
+        self._config.rules.check_publish(address_of(channel))
+        port: BayeuxPort = session.port
+        for service in self._config.services:
+            try:
+                replies = ask(service, port.name, message)
+            except Exception as error:  # noqa: BLE001 - what answers is no part of the hub
+                self._exchange.complain("a service", error)
+            else:
+                port.give([encoded(*reply, self._exchange.next_message_id()) for reply in replies])
 
     def supersede(self, session: ServerSession) -> None:
         """Tell the connect that waits."""

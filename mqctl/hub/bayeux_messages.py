@@ -96,6 +96,13 @@ def published(message: BayeuxMessage, message_id: str) -> Message:
     return made
 
 
+def encoded(channel: str, wire: bytes, message_id: str) -> Message:
+    """A message for clients of Bayeux alone, from what they are to be sent."""
+    made = Message(id=message_id, address=address_of(channel), payload=wire)
+    made.wire[_PIECE] = wire
+    return made
+
+
 def _as_it_came(channel: str, data: bytes, message: BayeuxMessage) -> bytes:
     """What other clients of Bayeux are sent: neither who sent it, nor what identifies that client."""
     if not message.ext:

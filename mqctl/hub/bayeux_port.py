@@ -90,7 +90,7 @@ class BayeuxPort:
 
     # What the exchange wants
 
-    def send(self, messages: Sequence[Message], subscriber: Subscriber, shared: dict[bytes, Any]) -> None:
+    def send(self, messages: Sequence[Message], subscriber: Subscriber | None, shared: dict[bytes, Any]) -> None:
         """Push messages, or let them wait; the same ones by another subscription are left."""
         if messages is self._taken:
             return
@@ -109,6 +109,11 @@ class BayeuxPort:
     def deliver(self, effect: Deliver) -> None:
         """The same for one message."""
         self.send([effect.message], effect.subscriber, {})
+
+    def give(self, messages: Sequence[Message]) -> None:
+        """The same for messages to this client alone, after all that was sent before."""
+        self._exchange.settle()
+        self.send(messages, None, {})
 
     def flush(self, now_ns: int) -> None:
         """Answer the connect that waits, if there is something to say, and set the timer."""
@@ -209,7 +214,7 @@ class BayeuxPort:
             self._pusher.unbind(self.session, close=self._sent_away)
             self._pusher = None
 
-    def _enqueue(self, messages: Sequence[Message], subscriber: Subscriber, shared: dict[bytes, Any]) -> None:
+    def _enqueue(self, messages: Sequence[Message], subscriber: Subscriber | None, shared: dict[bytes, Any]) -> None:
         parcel = shared.get(_PARCEL)
         if parcel is None:
             parcel = shared[_PARCEL] = Parcel([message for message in messages if piece(message)])

@@ -12,6 +12,7 @@ from mqctl.errors import ConfigError
 from mqctl.hub.doorman import is_loopback
 from mqctl.hub.events import HubEvent
 from mqctl.hub.rules import NO_RULES, Rule, Rules
+from mqctl.hub.services import Service
 from mqctl.protocols.bayeux.session import Terms
 from mqctl.protocols.bayeux.spec import ConnectionType
 from mqctl.protocols.bayeux.spec import Limits as BayeuxLimits
@@ -72,6 +73,8 @@ class HubConfig:
     unread_timeout_s: float = 300.0
     """How long a slow connection may take nothing at all: one without heart-beats would keep its buffers for ever."""
     on_event: Callable[[HubEvent], None] = ignore
+    services: tuple[Service, ...] = ()
+    """What answers clients of Bayeux on `/service/**`."""
 
     def __post_init__(self) -> None:
         for endpoint in (*self.stomp, *self.http):

@@ -88,6 +88,8 @@ class Exchange:
         self._messages = 0
         self._crowd: tuple[Subscriber, ...] = ()
         self._gathered: list[Message] = []
+        self.listener_failures = 0
+        """How often whoever listens failed."""
         self._dirty: list[Port] = []
         self._flush_due = False
         self._drops: dict[tuple[str, str, str | None], int] = {}
@@ -198,7 +200,12 @@ class Exchange:
         try:
             self._on_event(event)
         except Exception as error:  # noqa: BLE001 - whoever listens is no part of the hub
-            self.loop.call_exception_handler({"message": "a listener to the hub's events failed", "exception": error})
+            self.complain("a listener to the hub's events", error)
+
+    def complain(self, who: str, error: Exception) -> None:
+        """Count and report that somebody failed who is no part of the hub."""
+        self.listener_failures += 1
+        self.loop.call_exception_handler({"message": f"{who} failed", "exception": error})
 
     def _count_drop(self, effect: Dropped) -> None:
         """Add it up: a consumer that is too slow may cost a message at every publish, so drops are told at the tick."""

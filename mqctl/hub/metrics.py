@@ -34,15 +34,19 @@ class Snapshot:
     broker: BrokerStats
     connections: int
     """Open, logged in or not."""
+    listener_failures: int
+    """Of those who hear the hub's events, and of services."""
     uptime_s: float
 
 
 def prometheus(snapshot: Snapshot) -> str:
     """The page that `/metrics` serves."""
+    failures = snapshot.listener_failures
     rows = [
         ("info", "gauge", "Always 1; the version is its label.", f'{{version="{__version__}"}} 1'),
         ("uptime_seconds", "gauge", "Since the hub began to listen.", f" {snapshot.uptime_s:.3f}"),
         ("connections", "gauge", "Connections, logged in or not.", f" {snapshot.connections}"),
+        ("listener_failures_total", "counter", "What listeners and services failed at.", f" {failures}"),
         *((name, kind, says, f" {getattr(snapshot.broker, field)}") for field, name, kind, says in _NAMES),
     ]
     return "".join(

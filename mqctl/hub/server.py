@@ -80,6 +80,7 @@ class Hub:
         return Snapshot(
             broker=self.exchange.broker.stats(),
             connections=self._connections,
+            listener_failures=self.exchange.listener_failures,
             uptime_s=self.exchange.loop.time() - self._began_s,
         )
 

@@ -1,11 +1,9 @@
-"""`mqctl hub` for clients of Bayeux, as it is installed: its options, its events, and who else hears of them."""
+"""`mqctl hub` for clients of Bayeux, as it is installed: its options and its events."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.cli.test_hub import Run, start
 from tests.hub.bayeux import Poller
@@ -51,25 +49,3 @@ def test_events(start: Start) -> None:
     assert [each["event"] for each in told] == ["opened", "subscribed", "unsubscribed", "closed"]
     assert (told[1]["destination"], told[3]["timed_out"]) == ("/topic/a", True)
     assert all(poller.client_id not in line for line in lines)
-
-
-def test_other_listeners(start: Start, tmp_path: Path) -> None:
-    """A package that has an entry point hears every event; one that does not load is told of, with whose it is."""
-    (tmp_path / "ears.py").write_text(
-        "import sys\ndef listen(event):\n    print(type(event).__name__, file=sys.stderr, flush=True)\n"
-    )
-    info = tmp_path / "ears-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Name: ears\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[mqctl.hub_listeners.v1]\nears = ears:listen\n")
-    where = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])}
-    run = start(*HTTP, env=where)
-    with Poller(run.endpoint) as poller:
-        poller.say("/meta/disconnect")
-    code, _, err = run.end()
-    assert (code, err.split()) == (0, ["SessionOpened", "SessionClosed"])
-    (info / "entry_points.txt").write_text("[mqctl.hub_listeners.v1]\nears = ears:nothing\n")
-    code, _, err = start(*HTTP, env=where, listeners=0).end(None)
-    assert code == 7
-    assert "the listener ears does not load" in err
-    assert "it comes from ears" in err

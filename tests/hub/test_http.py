@@ -82,6 +82,7 @@ def test_metrics(hub):
         "delivered_messages_total": 3,
         "dropped_messages_total": 1,
         "dead_lettered_messages_total": 0,
+        "listener_failures_total": 0,
     }
 
 
