@@ -42,8 +42,8 @@ def program(name: str, heap_mb: int) -> list[str]:
     Raises:
         NotInstalled: Java or the libraries are missing.
     """
-    jars = installed("cometd-java") / "*"
-    return [*java(heap_mb), "-cp", str(jars), str(INTEROP / "cometd-java" / f"{name}.java")]
+    options = ["-cp", str(installed("cometd-java") / "*"), "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+    return [*java(heap_mb), *options, str(INTEROP / "cometd-java" / f"{name}.java")]
 
 
 def version() -> str:

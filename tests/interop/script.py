@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from queue import Queue
 from typing import Any
 
@@ -19,7 +20,7 @@ LIMIT_S = 25.0
 
 
 class Script:
-    """See `script`."""
+    """See `speaking`."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -52,10 +53,14 @@ class Script:
         self._reader.join()
 
 
+def script(client: str, name: str, *arguments: str, environment: Mapping[str, str]) -> AbstractContextManager[Script]:
+    """Run a script of a foreign client for Node.js, which does not outlive the block."""
+    return speaking([*foreign(client, name), *arguments], environment)
+
+
 @contextlib.contextmanager
-def script(client: str, name: str, *arguments: str, environment: Mapping[str, str]) -> Iterator[Script]:
-    """Run a script of a foreign client, which does not outlive the block."""
-    command = [*foreign(client, name), *arguments]
+def speaking(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Script]:
+    """Run a program that prints lines of JSON, which does not outlive the block."""
     environment = {"PATH": os.environ["PATH"], **environment}
     running = Script(
         subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # stderr is ours

@@ -2,6 +2,8 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import org.cometd.bayeux.server.BayeuxServer;
+import org.cometd.bayeux.server.ServerMessage;
+import org.cometd.bayeux.server.ServerSession;
 import org.cometd.server.BayeuxServerImpl;
 import org.cometd.server.ext.AcknowledgedMessagesExtension;
 import org.cometd.server.ext.ActivityExtension;
@@ -24,7 +26,7 @@ import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
  *
  * <p>Port 0 is any that is free. The options are those of CometD, such as timeout and maxInterval, and besides these
  * maxInactive, the milliseconds of its activity extension, and timestamp=true. Anybody may do anything that CometD
- * allows. It says its port when it serves, and ends with SIGTERM.
+ * allows. It says its port when it serves, and of each session that ends whether its time was over; SIGTERM ends it.
  */
 public class CometDServer {
     private static final String MAPPING = "/cometd/*";
@@ -47,11 +49,21 @@ public class CometDServer {
         bayeux.setTransports(
                 new JettyWebSocketTransport(bayeux), new JSONHttpTransport(bayeux), new JSONPHttpTransport(bayeux));
         extend(bayeux);
+        bayeux.addListener(new BayeuxServer.SessionListener() {
+            @Override
+            public void sessionRemoved(ServerSession session, ServerMessage message, boolean timedOut) {
+                say("expired", timedOut);
+            }
+        });
         context.setAttribute(BayeuxServer.ATTRIBUTE, bayeux);
         context.addServlet(CometDServlet.class, MAPPING).setInitOrder(1);
 
         server.start();
-        System.out.println("{\"port\": " + ((NetworkConnector) server.getConnectors()[0]).getLocalPort() + "}");
+        say("port", ((NetworkConnector) server.getConnectors()[0]).getLocalPort());
+    }
+
+    private static void say(String name, Object value) {
+        System.out.println("{\"" + name + "\": " + value + "}");
     }
 
     private static void extend(BayeuxServerImpl bayeux) {
