@@ -148,6 +148,8 @@ DEFAULT_PORTS = {
     "bayeux+https": 443,
     "bayeux+ws": 80,
     "bayeux+wss": 443,
+    "bayeux+sse": 80,
+    "bayeux+sses": 443,
     "ws": 80,
     "wss": 443,
     "mem": 0,
@@ -208,7 +210,7 @@ def is_clean(clean: bool | None, client_id: str | None) -> bool:
 
 def is_encrypted(scheme: str) -> bool:
     """Whether a scheme means TLS."""
-    return scheme.endswith(("ssl", "wss", "https"))
+    return scheme.endswith(("ssl", "wss", "https", "sses"))
 
 
 def is_web_socket(scheme: str) -> bool:
@@ -218,7 +220,7 @@ def is_web_socket(scheme: str) -> bool:
 
 def is_http(scheme: str) -> bool:
     """Whether a scheme means that a server is spoken to in HTTP, for WebSocket at least at first."""
-    return is_web_socket(scheme) or scheme.endswith(("http", "https"))
+    return is_web_socket(scheme) or scheme.endswith(("http", "https", "sse", "sses"))
 
 
 def parse_endpoint(text: str) -> Endpoint:
@@ -265,6 +267,11 @@ def _parse_one(text: str, whole: str) -> Url:
         ) from None
     if "@" in split.path + split.query + split.fragment:
         raise _bad_login(whole)
+    if split.query or split.fragment:
+        raise ConfigError(
+            f"a broker URL has no '?' or '#': {_without_password(whole)!r}",
+            hint="options have flags and profile settings; write %3F and %23 in a path",
+        )
     return Url(
         scheme,
         (Endpoint(split.hostname or "localhost", DEFAULT_PORTS.get(scheme, 0) if port is None else port),),

@@ -1,4 +1,4 @@
-"""The Bayeux transport, over WebSocket and long-polling, to CometD, Faye and mqctl's own hub."""
+"""The Bayeux transport, over WebSocket, event streams and long-polling, to CometD, Faye and mqctl's own hub."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mqctl.adapters.stream import Stream
 from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.model import AckMode, Confirmation, Connected
 from mqctl.protocols.bayeux.client import Client, Options, State
-from mqctl.protocols.bayeux.client_actions import Action, Forgotten, Lost, Send
+from mqctl.protocols.bayeux.client_actions import Action, Forgotten, Listen, Lost, Send
 from mqctl.protocols.bayeux.message import MessageError, batch, decode
 from mqctl.protocols.bayeux.spec import ConnectionType, Ext
 from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
@@ -28,15 +28,26 @@ from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 USUAL_PATH: Final = "/cometd"
 """Where a URL names none: CometD's usual one, which mqctl's hub serves too."""
 
+_EVENTS: Final = ("+sse", "+sses")
+"""How the schemes end where messages are to come by an event stream."""
+
 _PATH_HINT: Final = "name the path in the URL: CometD serves /cometd as a rule, Faye /bayeux or /faye"
 
 
+class _Unserved(RefusedError):
+    """The server has not what we wanted to speak."""
+
+
 class BayeuxAdapter:
-    """See `mqctl.adapters.base.Adapter`. A server that refuses WebSocket is spoken to in long-polling."""
+    """See `mqctl.adapters.base.Adapter`. A server without WebSocket or event streams is spoken to in long-polling.
+
+    There are no event streams between the two: what cuts WebSocket off is often a proxy that holds such a stream back,
+    which looks like a quiet server.
+    """
 
     info: ClassVar[AdapterInfo] = AdapterInfo(
         name="Bayeux",
-        schemes=frozenset({"bayeux+http", "bayeux+https", "bayeux+ws", "bayeux+wss"}),
+        schemes=frozenset(f"bayeux+{way}" for way in ("http", "https", "ws", "wss", "sse", "sses")),
         ack_modes=frozenset({AckMode.AUTO}),
         confirmation=Confirmation.BROKER,
         features=frozenset({"headers", "wildcards"}),
@@ -50,16 +61,22 @@ class BayeuxAdapter:
 
         def attempt(endpoint: Endpoint, deadline: float) -> Connection:
             notice = None
+            where = target, endpoint, deadline
+            dial = _redial(polling, endpoint, target, deadline)
             if sockets is not None:
                 try:
                     stream = sockets.dial(endpoint, deadline)
                 except (RefusedError, ProtocolError) as error:
                     notice = f"no WebSocket here, so this is long-polling ({error})"
                 else:
-                    return _connect(WebSocketCarrier(stream, str(endpoint)), (target, endpoint, deadline), sink, None)
-            dial = _redial(polling, endpoint, target, deadline)
-            carrier = PollingCarrier(dial, target, str(endpoint), target.path)
-            return _connect(carrier, (target, endpoint, deadline), sink, notice)
+                    return _connect(WebSocketCarrier(stream, str(endpoint)), where, sink, None)
+            elif target.scheme.endswith(_EVENTS):
+                events = PollingCarrier(dial, target, str(endpoint), event_bytes=LIMITS.body_bytes)
+                try:
+                    return _connect(events, where, sink, None)
+                except _Unserved as error:
+                    notice = f"no event stream here, so this is long-polling ({error})"
+            return _connect(PollingCarrier(dial, target, str(endpoint)), where, sink, notice)
 
         return try_each(target, attempt)
 
@@ -123,6 +140,9 @@ def _shake_hands(carrier: Carrier, client: Client, target: Target, endpoint: End
         actions = _accepted(ask(client.open(time.monotonic_ns())[0]), target, endpoint)
         if client.state is not State.OPEN:
             raise ProtocolError(f"{endpoint} did not answer the handshake at {target.path}", hint=_PATH_HINT)
+        if actions and isinstance(first := actions[0], Listen):
+            _listen(carrier, first, deadline)
+            del actions[0]
         if carrier.connection_type is ConnectionType.LONG_POLLING and actions:
             # Over a second connection, which has to reach the same server with the same cookie.
             actions = _accepted(ask(actions[0]), target, endpoint)
@@ -133,11 +153,20 @@ def _shake_hands(carrier: Carrier, client: Client, target: Target, endpoint: End
     return actions
 
 
+def _listen(carrier: Carrier, action: Listen, deadline: float) -> None:
+    try:
+        carrier.listen(action.client_id, deadline)
+    except (RefusedError, ProtocolError) as error:
+        raise _Unserved(str(error), hint=error.hint) from error
+
+
 def _accepted(actions: list[Action], target: Target, endpoint: Endpoint) -> list[Action]:
     """What follows from an answer, if it is a good one."""
     match actions:
-        case [Lost(reason, denied)]:
+        case [Lost(reason, denied, unserved)]:
             sentence = f"{endpoint} refused the connection: {reason}"
+            if unserved:
+                raise _Unserved(sentence)
             raise RefusedError(sentence, hint=_login_hint(target)) if denied else ProtocolError(sentence)
         case [Forgotten(reason), *_]:
             raise RefusedError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import ClassVar, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
@@ -57,7 +57,7 @@ class Taker(Protocol):
 class Carrier(Protocol):
     """Carries requests, and what answers them. `bytes_in` and `bytes_out` count the bodies."""
 
-    connection_type: ClassVar[ConnectionType]
+    connection_type: ConnectionType
     bytes_in: int
     bytes_out: int
 
@@ -72,6 +72,19 @@ class Carrier(Protocol):
         Raises:
             OSError: The connection broke, or the deadline passed (TimeoutError).
             MqctlError: The server does not speak HTTP, or not Bayeux at this path.
+        """
+        ...
+
+    def listen(self, client_id: str, deadline: float | None = None) -> None:
+        """Open the event stream of a session, where this carrier's connection type has one.
+
+        Args:
+            client_id: Which session.
+            deadline: When to give up waiting for it, on the clock of time.monotonic.
+
+        Raises:
+            OSError: The connection broke, or it took too long (TimeoutError).
+            MqctlError: The server cannot be reached, or has no such stream.
         """
         ...
 
@@ -132,9 +145,8 @@ class WebSocketCarrier:
         peer: Host and port, which name the thread.
     """
 
-    connection_type: ClassVar = ConnectionType.WEBSOCKET
-
     def __init__(self, stream: Stream, peer: str) -> None:
+        self.connection_type = ConnectionType.WEBSOCKET
         self.bytes_in = 0
         self.bytes_out = 0
         self.web_server = stream.web_server
@@ -154,6 +166,9 @@ class WebSocketCarrier:
             self._stream.read_timeout(max(0.0, deadline - time.monotonic()))
             self._early = self._read_some()
         return self._early.pop(0)
+
+    def listen(self, client_id: str, deadline: float | None = None) -> None:
+        """Nothing: all that comes for a session comes by its WebSocket."""
 
     def run(self, taker: Taker) -> None:
         """See `Carrier.run`."""

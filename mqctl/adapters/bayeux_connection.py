@@ -39,6 +39,7 @@ from mqctl.protocols.bayeux.client_actions import (
     Deliver,
     Forgotten,
     Left,
+    Listen,
     Lost,
     Send,
     Unsubscribed,
@@ -171,7 +172,7 @@ class BayeuxConnection:
                 return [Fault(now_ns, f"{reason}; {lack}")]
             case Unsubscribed(channel, reason):
                 return [Fault(now_ns, f"the new session has no subscription to {channel}: {reason}")]
-            case Send() | Lost() | Left():
+            case Send() | Listen() | Lost() | Left():
                 return []
 
     def _do(self, actions: list[Action]) -> None:
@@ -179,6 +180,8 @@ class BayeuxConnection:
             match action:
                 case Send():
                     self._send(action)
+                case Listen(client_id):
+                    self._carrier.listen(client_id)
                 case Lost(reason):
                     self._carrier.kill(reason)
                 case Left():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import time
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mqctl.adapters.stream import Stream
 from mqctl.adapters.wire import plain_words
 from mqctl.errors import MqctlError, ProtocolError, RefusedError, TlsError
+from mqctl.target import Target
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -59,6 +61,14 @@ class Cookies:
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in self._values.items())} if self._values else {}
 
 
+def authorization(target: Target) -> dict[str, str]:
+    """For a gateway that asks for it; servers that know the extension find the same in the handshake."""
+    if target.user is None:
+        return {}
+    password = target.password.reveal() if target.password else ""
+    return {"Authorization": f"Basic {base64.b64encode(f'{target.user}:{password}'.encode()).decode()}"}
+
+
 class HttpLane:
     """Requests to one path, one after the other. `abort` may be called by any thread, the rest by one.
 
@@ -96,7 +106,7 @@ class HttpLane:
             OSError: The connection broke, or it took too long (TimeoutError). It must not be used again then.
             MqctlError: The server cannot be reached, speaks no HTTP, or has no Bayeux there.
         """
-        sock = _Socket(self._fresh(), sent_by)
+        sock = HttpSocket(self._fresh(), sent_by)
         http = HTTPConnection("")
         http.sock = sock
         try:
@@ -110,12 +120,12 @@ class HttpLane:
         except HTTPException as error:
             if isinstance(error, OSError):
                 raise
-            raise _no_http(self._peer, sock.first, error) from error
+            raise no_http(self._peer, sock.first, error) from error
         self._used = time.monotonic()
         if response.will_close:
             self.abandon()
         if response.status != HTTPStatus.OK:
-            raise _refused(self._peer, self._path, response, answered)
+            raise refused(self._peer, self._path, response, answered)
         return answered
 
     def _fresh(self) -> Stream:
@@ -144,8 +154,13 @@ class HttpLane:
             stream.abort()
 
 
-class _Socket(io.RawIOBase):
-    """The methods of a socket that `http.client` calls, over a stream."""
+class HttpSocket(io.RawIOBase):
+    """The methods of a socket that `http.client` calls, over a stream.
+
+    Args:
+        stream: The connection.
+        sent_by: When a request is to be sent, on the clock of time.monotonic; None is whenever.
+    """
 
     def __init__(self, stream: Stream, sent_by: float | None) -> None:
         super().__init__()
@@ -161,19 +176,27 @@ class _Socket(io.RawIOBase):
         self._out += data
 
     def transmit(self, wait_s: float | None) -> None:
+        """Send it, and wait so long for the answer."""
         # Who hangs up early may have said why, which the answer tells.
         with contextlib.suppress(ConnectionError):
             self._stream.write(self._out, self._sent_by)
         self._out = b""
+        self.patience(wait_s)
+
+    def patience(self, wait_s: float | None) -> None:
+        """Wait so long from now on for what is read; None is for ever."""
         self._deadline = None if wait_s is None else time.monotonic() + wait_s
 
     def makefile(self, _mode: str) -> io.BufferedReader:
+        """What comes."""
         return io.BufferedReader(self, _BUFFER_BYTES)
 
     def readable(self) -> bool:
+        """It is."""
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Wait for bytes; 0 at the end."""
         if not self._rest:
             self._stream.read_timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
             self._rest = self._stream.read()
@@ -199,14 +222,16 @@ def _is_idle(stream: Stream) -> bool:
     return False
 
 
-def _no_http(peer: str, first: bytes, error: HTTPException) -> MqctlError:
+def no_http(peer: str, first: bytes, error: HTTPException) -> MqctlError:
+    """What it means that an answer is none in HTTP."""
     if first.startswith(_TLS_RECORDS):
         return TlsError(f"{peer} speaks TLS, and this was a plain connection", hint="use the scheme bayeux+https")
     shown = first.decode("ascii", "backslashreplace")
     return ProtocolError(f"{peer} does not speak HTTP: it says {shown!r} ({type(error).__name__})")
 
 
-def _refused(peer: str, path: str, response: HTTPResponse, body: bytes) -> MqctlError:
+def refused(peer: str, path: str, response: HTTPResponse, body: bytes) -> MqctlError:
+    """What an answer means that is not the one."""
     said = f"{response.status} {response.reason}".rstrip()
     words = plain_words(body)
     return RefusedError(

@@ -1,16 +1,19 @@
-"""Long-polling: a connection where the connect waits at the server, and one for all other requests."""
+"""Long-polling: a connection where the connect waits at the server, and one for all other requests.
+
+With a third one, where messages come as events, the connect does not wait and is but a sign of life.
+"""
 
 from __future__ import annotations
 
-import base64
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 from mqctl.adapters.bayeux_carrier import Piece, Taker, closing_words, wait_s
-from mqctl.adapters.bayeux_http import Cookies, HttpLane
+from mqctl.adapters.bayeux_events import EventLane
+from mqctl.adapters.bayeux_http import Cookies, HttpLane, authorization
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
 from mqctl.protocols.bayeux.client_actions import SILENT, Lane
@@ -33,20 +36,22 @@ class PollingCarrier:
         dial: Connects.
         target: The login that a gateway may want, and how long an answer may take.
         peer: Host and port.
-        path: Where Bayeux is.
+        event_bytes: How large an event may be, where messages come by an event stream; None is by the connects.
     """
 
-    connection_type: ClassVar = ConnectionType.LONG_POLLING
-
-    def __init__(self, dial: Callable[[], Stream], target: Target, peer: str, path: str) -> None:
+    def __init__(
+        self, dial: Callable[[], Stream], target: Target, peer: str, *, event_bytes: int | None = None
+    ) -> None:
+        self.connection_type = ConnectionType.LONG_POLLING if event_bytes is None else ConnectionType.EVENT_SOURCE
         self.bytes_in = 0
         self.bytes_out = 0
         self._peer = peer
         self._grace_s = target.heart_beat_s or None
-        cookies = Cookies()
-        headers = {"Content-Type": MEDIA_TYPE, **_authorization(target)}
-        self._requests = HttpLane(dial, (peer, path), headers, cookies)
-        self._connects = HttpLane(dial, (peer, path), headers, cookies)
+        where, cookies, login = (peer, target.path), Cookies(), authorization(target)
+        headers = {"Content-Type": MEDIA_TYPE, **login}
+        self._requests = HttpLane(dial, where, headers, cookies)
+        self._connects = HttpLane(dial, where, headers, cookies)
+        self._events = None if event_bytes is None else EventLane(dial, where, login, cookies, event_bytes)
         self._changed = threading.Condition()
         self._connect: bytes | None = None
         self._queue: deque[Piece] = deque()
@@ -71,6 +76,12 @@ class PollingCarrier:
         wait_s = max(0.0, deadline - time.monotonic())
         return through.post(body, wait_s=wait_s, sent_by=deadline, on_sent=lambda: None)
 
+    def listen(self, client_id: str, deadline: float | None = None) -> None:
+        """See `Carrier.listen`."""
+        if self._events is not None:
+            wait_s = self._grace_s if deadline is None else max(0.0, deadline - time.monotonic())
+            self._events.open(client_id, wait_s)
+
     def run(self, taker: Taker) -> None:
         """See `Carrier.run`."""
         opened = threading.Event()
@@ -80,11 +91,16 @@ class PollingCarrier:
             opened.set()
             self._work(taker, self._poll)
 
-        def request() -> None:
-            opened.wait()
-            self._work(taker, self._request)
+        def behind(turn: Callable[[Taker], None]) -> Callable[[], None]:
+            def work() -> None:
+                opened.wait()
+                self._work(taker, turn)
 
-        works = {"connect": poll, "request": request}
+            return work
+
+        works = {"connect": poll, "request": behind(self._request)}
+        if self._events is not None:
+            works["events"] = behind(self._listen)
         self._threads = tuple(
             threading.Thread(target=work, name=f"mqctl.bayeux[{self._peer}].{name}", daemon=True)
             for name, work in works.items()
@@ -127,7 +143,7 @@ class PollingCarrier:
         try:
             while not self._death:
                 turn(taker)
-        except (OSError, MessageError, MqctlError) as error:
+        except (OSError, EOFError, MessageError, MqctlError) as error:
             self.kill(closing_words(error))
         with self._changed:
             self._running -= 1
@@ -152,6 +168,15 @@ class PollingCarrier:
             # What may still come over this connection is late, and of no use.
             self._connects.abandon()
             taker.on_time()
+
+    def _listen(self, taker: Taker) -> None:
+        """What the event stream brings."""
+        assert self._events is not None
+        if bodies := self._events.read():
+            now_ns = time.monotonic_ns()
+            with self._changed:
+                self.bytes_in += sum(map(len, bodies))
+            taker.on_bodies(bodies, now_ns)
 
     def _request(self, taker: Taker) -> None:
         """All that is queued, as far as it goes together."""
@@ -203,8 +228,8 @@ class PollingCarrier:
         with self._changed:
             self._death = self._death or reason
             self._changed.notify_all()
-        self._requests.abort()
-        self._connects.abort()
+        for lane in self._lanes():
+            lane.abort()
 
     def join(self, timeout_s: float) -> bool:
         """See `Carrier.join`."""
@@ -220,13 +245,9 @@ class PollingCarrier:
         return True
 
     def _free(self) -> None:
-        self._requests.abandon()
-        self._connects.abandon()
+        for lane in self._lanes():
+            lane.abandon()
 
-
-def _authorization(target: Target) -> dict[str, str]:
-    """For a gateway that asks for it; servers that know the extension find the same in the handshake."""
-    if target.user is None:
-        return {}
-    password = target.password.reveal() if target.password else ""
-    return {"Authorization": f"Basic {base64.b64encode(f'{target.user}:{password}'.encode()).decode()}"}
+    def _lanes(self) -> tuple[HttpLane | EventLane, ...]:
+        lanes = (self._requests, self._connects)
+        return lanes if self._events is None else (*lanes, self._events)

@@ -70,7 +70,7 @@ def encrypted_scheme(scheme: str) -> str:
 
 def plain_scheme(scheme: str) -> str:
     """The same protocol without TLS."""
-    return scheme.removesuffix("+ssl").replace("+wss", "+ws").replace("+https", "+http")
+    return scheme.removesuffix("+ssl").replace("+wss", "+ws").replace("+https", "+http").replace("+sses", "+sse")
 
 
 class Dialer:

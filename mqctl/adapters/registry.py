@@ -29,6 +29,8 @@ BUILT_IN = {
     "bayeux+https": "mqctl.adapters.bayeux:BayeuxAdapter",
     "bayeux+ws": "mqctl.adapters.bayeux:BayeuxAdapter",
     "bayeux+wss": "mqctl.adapters.bayeux:BayeuxAdapter",
+    "bayeux+sse": "mqctl.adapters.bayeux:BayeuxAdapter",
+    "bayeux+sses": "mqctl.adapters.bayeux:BayeuxAdapter",
     "mem": "mqctl.adapters.memory:MemoryAdapter",
 }
 

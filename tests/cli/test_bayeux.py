@@ -24,7 +24,7 @@ def hub() -> Iterator[Endpoint]:
         yield thread.endpoint
 
 
-@pytest.fixture(params=["bayeux+http", "bayeux+ws"])
+@pytest.fixture(params=["bayeux+http", "bayeux+sse", "bayeux+ws"])
 def broker(hub: Endpoint, request: pytest.FixtureRequest) -> str:
     """Its URL, where nothing else is asked for."""
     return f"{request.param}://{hub}"

@@ -29,7 +29,7 @@ def hub() -> Iterator[Endpoint]:
 
 
 class TestBayeuxAtTheHub(AdapterContract):
-    @pytest.fixture(params=["bayeux+http", "bayeux+ws"])
+    @pytest.fixture(params=["bayeux+http", "bayeux+sse", "bayeux+ws"])
     def subject(self, hub: Endpoint, request: pytest.FixtureRequest) -> Iterator[Subject]:
         with Link(hub) as link:
             target = Target(scheme=request.param, endpoints=(link.endpoint,), user="mqctl", password=PASSWORD)

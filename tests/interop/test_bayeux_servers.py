@@ -45,6 +45,7 @@ PLACES = [
     Place("cometd", "bayeux+http"),
     Place("cometd-acks", "bayeux+http"),
     Place("faye", "bayeux+http"),
+    Place("faye", "bayeux+sse"),
     Place("faye", "bayeux+ws"),
 ]
 

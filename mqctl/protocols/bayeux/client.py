@@ -25,6 +25,7 @@ from mqctl.protocols.bayeux.client_actions import (
     Forgotten,
     Lane,
     Left,
+    Listen,
     Lost,
     Send,
     Unsubscribed,
@@ -130,7 +131,7 @@ class Client:
         request = self._request(Meta.HANDSHAKE)
         self._await(request, 0, now_ns)
         request.version = request.minimum_version = VERSION
-        request.supported_connection_types = [self._options.connection_type]
+        request.supported_connection_types = _offers(self._options.connection_type)
         ext = dict(self._options.ext) | ({Ext.ACK: True} if self._options.ack else {})
         if ext:
             request.ext = ext
@@ -210,14 +211,19 @@ class Client:
             return self._turned_away(_words(reply), now_ns)
         offered = reply.supported_connection_types or []
         if self._options.connection_type not in offered:
-            return self._lose(f"the server offers {', '.join(offered) or 'nothing'}", denied=True)
+            reason = f"the server offers {', '.join(offered) or 'nothing'}"
+            return self._lose(reason, denied=True, unserved=True)
         if not reply.client_id:
             return self._lose("the server does not say which session it made")
         self._client_id = reply.client_id
         self.acknowledges = self._options.ack and bool(ext_of(reply, Ext.ACK))
         self.state = State.OPEN
         self._had_one = True
-        return [*self._take_up(), *self._connect_soon(now_ns)]
+        actions = [*self._take_up(), *self._connect_soon(now_ns)]
+        if self._options.connection_type is ConnectionType.EVENT_SOURCE:
+            # Ahead of the subscriptions, whose first messages would come by the answers to other requests else.
+            return [Listen(reply.client_id), *actions]
+        return actions
 
     def _turned_away(self, words: str, now_ns: int) -> list[Action]:
         if not self._had_one or self._orders.reconnect == Reconnect.NONE:
@@ -340,10 +346,15 @@ class Client:
         self.wake_ns = now_ns + int(max(0, self._orders.interval_ms) * _NS_PER_MS + pause_s * _NS_PER_S)
         return []
 
-    def _lose(self, reason: str, *, denied: bool = False) -> list[Action]:
+    def _lose(self, reason: str, *, denied: bool = False, unserved: bool = False) -> list[Action]:
         self.state = State.OVER
         self.wake_ns = None
-        return [Lost(reason, denied)]
+        return [Lost(reason, denied, unserved)]
+
+
+def _offers(spoken: ConnectionType) -> list[str]:
+    """What a handshake says that we speak. Servers without event streams are then free to say so, and not to refuse."""
+    return [spoken, ConnectionType.LONG_POLLING] if spoken is ConnectionType.EVENT_SOURCE else [spoken]
 
 
 def _words(reply: Message) -> str:

@@ -26,6 +26,12 @@ class Send(NamedTuple):
     message: Message
 
 
+class Listen(NamedTuple):
+    """Open the event stream of a session, in place of the one before; what is published then comes by it."""
+
+    client_id: str
+
+
 class Deliver(NamedTuple):
     """A message for the user."""
 
@@ -53,14 +59,21 @@ class Unsubscribed(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """It is over. `denied` where the server does not let us in."""
+    """It is over.
+
+    Attributes:
+        reason: Why.
+        denied: Whether the server does not let us in.
+        unserved: Whether it does not offer what we speak.
+    """
 
     reason: str
     denied: bool = False
+    unserved: bool = False
 
 
 class Left(NamedTuple):
     """The server has heard that we leave."""
 
 
-Action = Send | Deliver | Answered | Forgotten | Unsubscribed | Lost | Left
+Action = Send | Listen | Deliver | Answered | Forgotten | Unsubscribed | Lost | Left

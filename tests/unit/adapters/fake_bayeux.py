@@ -19,7 +19,7 @@ class FakeServer:
     """`answers` has, by channel, what to make of a message in place of success; a connect waits for `wake`.
 
     `requests` has the headers and messages of every request. `status` and `body` answer all of them where they are set,
-    and `headers` go with every answer.
+    and `headers` go with every answer. `events` is what a stream of events says next; None is no streams.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,9 @@ class FakeServer:
         self.answers: dict[str, Callable[[Message], list[Message]]] = {}
         self.advice: Message = {"reconnect": "retry", "interval": 0, "timeout": 20_000}
         self.headers: dict[str, str] = {}
+        self.events: list[bytes] | None = None
+        self.streams: list[str] = []
+        """The paths of the streams that were asked for."""
         self.status = 200
         self.body: bytes | None = None
         self.connections = 0
@@ -40,6 +43,20 @@ class FakeServer:
         with self.changed:
             self._woken.append(list(messages))
             self.changed.notify_all()
+
+    def say(self, data: bytes) -> None:
+        """Write this to the stream of events; nothing ends it."""
+        assert self.events is not None
+        with self.changed:
+            self.events.append(data)
+            self.changed.notify_all()
+
+    def next_event(self) -> bytes | None:
+        """What is to be written next, once there is something; None at the end."""
+        assert self.events is not None
+        with self.changed:
+            self.changed.wait_for(lambda: bool(self.events) or self.closed)
+            return (self.events.pop(0) or None) if self.events else None
 
     def sent(self, channel: str) -> list[Message]:
         """What came for a channel."""
@@ -67,7 +84,7 @@ class FakeServer:
             self.sessions += 1
             done |= {
                 "clientId": f"session{self.sessions}",
-                "supportedConnectionTypes": ["long-polling"],
+                "supportedConnectionTypes": ["long-polling", *(["eventsource"] if self.events is not None else [])],
                 "advice": self.advice,
             }
         elif channel == "/meta/connect" and "advice" not in message:
@@ -113,7 +130,17 @@ def fake_server() -> Iterator[tuple[FakeServer, Target]]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
-            self.send_error(400)
+            if fake.events is None or self.headers.get("Accept") != "text/event-stream":
+                self.send_error(400)
+                return
+            with fake.changed:
+                fake.streams.append(self.path)
+            self.send_response(fake.status)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            while (data := fake.next_event()) is not None:
+                self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -332,6 +332,63 @@ class TestSession:
         assert recorder.of(Fault)[1].reason == "the new session has no subscription to /a: subscribe_denied"
 
 
+class TestEventStreams:
+    @pytest.fixture
+    def target(self, served: tuple[FakeServer, Target]) -> Target:
+        rarely = {"reconnect": "retry", "interval": 20_000, "timeout": 0}
+        served[0].events = []
+        served[0].answers["/meta/connect"] = lambda message: [reply(message, advice=rarely)]
+        return dataclasses.replace(served[1], scheme="bayeux+sse")
+
+    def test_messages_come_by_the_stream(self, fake, target):
+        with connected(target) as (connection, recorder):
+            assert connection.greeting.detail["connection-type"] == "eventsource"
+            connection.subscribe(SubscribeSpec(topic=A), timeout_s=PATIENCE_S)
+            fake.say(b':\r\n\r\ndata: [{"channel":"/a",\r\ndata: "data":1}]\r\n')
+            fake.say(b'\r\ndata: [{"channel":"/a","data":2}]\n\n')
+            assert [each.payload for each in recorder.deliveries(2)] == [b"1", b"2"]
+            assert connection.stats().messages_in == 2
+        assert fake.streams == ["/cometd/session1"]
+
+    def test_who_offers_none_is_spoken_to_in_long_polling(self, fake, target):
+        fake.events = None
+        with connected(target) as (connection, recorder):
+            assert connection.greeting.detail["connection-type"] == "long-polling"
+        (fault,) = recorder.of(Fault)
+        assert fault.reason.startswith("no event stream here, so this is long-polling (")
+        assert "the server offers long-polling" in fault.reason
+
+    def test_who_offers_one_and_has_none_too(self, fake, target):
+        fake.answers["/meta/handshake"] = lambda message: [
+            reply(message, clientId="secret", supportedConnectionTypes=["eventsource", "long-polling"])
+        ]
+        fake.events = None
+        with connected(target) as (connection, recorder):
+            assert connection.greeting.detail["connection-type"] == "long-polling"
+        (fault,) = recorder.of(Fault)
+        assert "at /cometd/…: 400" in fault.reason
+        assert "secret" not in fault.reason
+
+    def test_another_session_has_another_stream(self, fake, target):
+        with connected(target) as (connection, _):
+            fake.wait_for("/meta/connect")
+            connection.subscribe(SubscribeSpec(topic=A), timeout_s=PATIENCE_S)
+            fake.answers["/b"] = lambda message: [refusal(message, "402::session_unknown", advice=FORGOTTEN)]
+            connection.submit(Outgoing(topic=Topic(levels=("b",)), payload=b"1")).outcome(PATIENCE_S)
+            fake.wait_for("/meta/subscribe", 2)
+            assert fake.streams == ["/cometd/session1", "/cometd/session2"]
+
+    def test_the_end_of_the_stream_is_that_of_the_connection(self, fake, target):
+        with connected(target) as (_, recorder):
+            fake.say(b"")
+            assert recorder.disconnected().reason == "the server closed the connection"
+
+    def test_nonsense_in_the_stream(self, fake, target):
+        with connected(target) as (_, recorder):
+            fake.say(b"data: hello\n\n")
+            assert recorder.disconnected().reason.startswith("the server sent no Bayeux: ")
+
+
 class TestTheEnd:
     def test_the_server_ends_the_session(self, fake, target):
         with connected(target) as (_, recorder):

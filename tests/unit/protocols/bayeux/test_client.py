@@ -17,6 +17,7 @@ from mqctl.protocols.bayeux.client_actions import (
     Forgotten,
     Lane,
     Left,
+    Listen,
     Lost,
     Send,
     Unsubscribed,
@@ -33,8 +34,15 @@ NEVER = {"reconnect": "none"}
 class Talk:
     """A client, and what it wanted last."""
 
-    def __init__(self, *, ack: bool = False, ext: Mapping[str, Any] | None = None, grace_ms: int | None = GRACE_MS):
-        options = Options(connection_type=ConnectionType.WEBSOCKET, ack=ack, ext=ext or {}, grace_ms=grace_ms)
+    def __init__(
+        self,
+        *,
+        ack: bool = False,
+        ext: Mapping[str, Any] | None = None,
+        grace_ms: int | None = GRACE_MS,
+        connection_type: ConnectionType = ConnectionType.WEBSOCKET,
+    ):
+        options = Options(connection_type=connection_type, ack=ack, ext=ext or {}, grace_ms=grace_ms)
         self.client = Client(options, random.Random(7))
         self.now_ns = 1_000
         self.actions: list[Action] = []
@@ -127,6 +135,16 @@ class TestHandshake:
         assert (first.message.channel, first.message.client_id) == ("/a", "c1")
         assert second.message.channel == Meta.CONNECT
 
+    def test_an_event_stream_is_opened_before_anything_can_come_by_it(self):
+        talk = Talk(connection_type=ConnectionType.EVENT_SOURCE)
+        talk.open()
+        assert talk.cycle.supported_connection_types == ["eventsource", "long-polling"]
+        _, opened = talk.client.subscribe("/a")
+        assert opened == []
+        listen, *sends = talk.shake(supported_connection_types=["eventsource"])
+        assert listen == Listen("c1")
+        assert [send.message.channel for send in sends] == [Meta.SUBSCRIBE, Meta.CONNECT]
+
     @pytest.mark.parametrize(
         ("more", "reason", "denied"),
         [
@@ -141,7 +159,7 @@ class TestHandshake:
     def test_no_session(self, more, reason, denied):
         talk = Talk()
         talk.open()
-        assert talk.shake(**more) == [Lost(reason, denied)]
+        assert talk.shake(**more) == [Lost(reason, denied, unserved="offers" in reason)]
         assert talk.client.state is State.OVER
         assert talk.shake() == []
 
