@@ -14,6 +14,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.hub_bayeux import BayeuxOptions
+from mqctl.cli.hub_upstream import UpstreamOptions, upstream_of
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
 from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP, DRAIN_S, HubConfig
@@ -155,6 +156,7 @@ def hub(
     listen: ListenOptions,
     limits: LimitOptions,
     bayeux: BayeuxOptions,
+    upstream: UpstreamOptions,
     *,
     events: Annotated[bool, typer.Option("--events", help="Print what happens, a JSON object a line.")] = False,
 ) -> None:
@@ -165,6 +167,7 @@ def hub(
     Examples:
         mqctl hub
         mqctl hub --stomp 127.0.0.1:0 --http 127.0.0.1:0 --events
+        mqctl hub --upstream mqtt://localhost --upstream-topic 'sensors.**'
     """
     from mqctl.cli.hub_events import EventPrinter
     from mqctl.cli.streams import write_out
@@ -200,7 +203,8 @@ def hub(
         if printer is not None:
             printer.start()
 
-    ending = serve(config, on_ready)
+    with upstream_of(context, upstream, (*stomp, *http)) as broker:
+        ending = serve(replace(config, upstream=broker), on_ready)
     if printer is not None:
         printer.finish()
     if ending.cut_off:

@@ -16,6 +16,7 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.services import ask
+from mqctl.model import PublishOutcome
 from mqctl.protocols.bayeux.channel import META_PREFIX
 from mqctl.protocols.bayeux.extensions import ext_of
 from mqctl.protocols.bayeux.house import Denied, Link
@@ -109,7 +110,12 @@ class BayeuxHouse:
         """Give it to the broker."""
         made = published(message, self._exchange.next_message_id())
         self._config.rules.check_publish(made.address)
-        self._exchange.apply(self._broker.publish(session.port, made, monotonic_ns()))
+        upstream = self._exchange.upstream
+        if upstream is not None and upstream.serves(made.address):
+            # The reply says that the hub has it (Bayeux 1.0, 4.3.2), as it can't wait for the broker.
+            upstream.forward(session.port, made, monotonic_ns(), _ignore)
+        else:
+            self._exchange.apply(self._broker.publish(session.port, made, monotonic_ns()))
 
     def serve(self, session: ServerSession, channel: str, message: Message) -> None:
         """Give the client what each service answers. One that fails costs nothing but its own answers."""
@@ -134,6 +140,10 @@ class BayeuxHouse:
         port.end(last)
         self._exchange.tell_drops()
         self._exchange.tell(SessionClosed(port.name, session.address, reason, timed_out=timed_out))
+
+
+def _ignore(_outcome: PublishOutcome) -> None:
+    """It is counted."""
 
 
 def _terms(config: HubConfig) -> Terms:

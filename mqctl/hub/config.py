@@ -13,6 +13,7 @@ from mqctl.hub.doorman import is_loopback
 from mqctl.hub.events import HubEvent
 from mqctl.hub.rules import NO_RULES, Rule, Rules
 from mqctl.hub.services import Service
+from mqctl.hub.upstream import Upstream
 from mqctl.protocols.bayeux.session import Terms
 from mqctl.protocols.bayeux.spec import ConnectionType
 from mqctl.protocols.bayeux.spec import Limits as BayeuxLimits
@@ -68,6 +69,8 @@ class HubConfig:
     heart_beat_ms: int = HEART_BEAT_MS
     drain_s: float = DRAIN_S
     """How long a shutdown waits for what is on its way out."""
+    upstream: Upstream | None = None
+    """The broker that this hub stands in front of."""
     write_buffer_bytes: int = 1024 * 1024
     """Bytes on their way to one connection before it counts as slow."""
     unread_timeout_s: float = 300.0

@@ -72,6 +72,22 @@ class DurableEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamLost:
+    """The connection to the broker upstream went away."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamBack:
+    """There is one again, after so many attempts and milliseconds."""
+
+    peer: str
+    attempts: int
+    missing_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventsLost:
     """Events that were not told because nobody took them in time."""
 
@@ -86,6 +102,8 @@ HubEvent = (
     | MessagesDropped
     | DeadLettered
     | DurableEnded
+    | UpstreamLost
+    | UpstreamBack
     | EventsLost
 )
 
@@ -97,6 +115,8 @@ _NAMES: dict[type[HubEvent], str] = {
     MessagesDropped: "dropped",
     DeadLettered: "dead-lettered",
     DurableEnded: "durable-ended",
+    UpstreamLost: "upstream-lost",
+    UpstreamBack: "upstream-back",
     EventsLost: "events-lost",
 }
 

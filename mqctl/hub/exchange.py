@@ -26,6 +26,7 @@ from mqctl.broker.ledger import Subscriber
 from mqctl.broker.values import Message
 from mqctl.hub import events
 from mqctl.hub.events import HubEvent
+from mqctl.hub.upstream import Upstream
 
 TICK_S = 0.5
 """How often expired messages and abandoned durable subscriptions are looked for, and drops are told."""
@@ -83,6 +84,7 @@ class Exchange:
     def __init__(self, broker: Broker, loop: asyncio.AbstractEventLoop, on_event: Callable[[HubEvent], None]) -> None:
         self.broker = broker
         self.loop = loop
+        self.upstream: Upstream | None = None
         self._on_event = on_event
         self._id = secrets.token_hex(4)
         self._messages = 0

@@ -7,6 +7,7 @@ from typing import Final
 
 from mqctl import __version__
 from mqctl.broker.core import BrokerStats
+from mqctl.hub.upstream import UpstreamStats
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -26,6 +27,18 @@ _NAMES: Final = (
 )
 """Of the broker's counts: the field, the metric after `mqctl_hub_`, its kind, its help."""
 
+_UPSTREAM: Final = (
+    ("connected", "connected", "gauge", "Whether there is a connection to the broker upstream."),
+    ("waiting", "waiting_messages", "gauge", "Messages on their way there that it has not confirmed."),
+    ("forwarded", "forwarded_messages_total", "counter", "Messages taken along there."),
+    ("confirmed", "confirmed_messages_total", "counter", "Of these, messages that it has."),
+    ("rejected", "rejected_messages_total", "counter", "Of these, messages that it refused."),
+    ("unknown", "unknown_messages_total", "counter", "Of these, messages that nobody knows of whether it has them."),
+    ("received", "received_messages_total", "counter", "Messages that came from there."),
+    ("dropped", "dropped_messages_total", "counter", "Messages lost on the way, there or back."),
+)
+"""The same of a broker upstream, after `mqctl_upstream_`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
@@ -37,6 +50,7 @@ class Snapshot:
     listener_failures: int
     """Of those who hear the hub's events, and of services."""
     uptime_s: float
+    upstream: UpstreamStats | None = None
 
 
 def prometheus(snapshot: Snapshot) -> str:
@@ -49,7 +63,11 @@ def prometheus(snapshot: Snapshot) -> str:
         ("listener_failures_total", "counter", "What listeners and services failed at.", f" {failures}"),
         *((name, kind, says, f" {getattr(snapshot.broker, field)}") for field, name, kind, says in _NAMES),
     ]
-    return "".join(
-        f"# HELP mqctl_hub_{name} {says}\n# TYPE mqctl_hub_{name} {kind}\nmqctl_hub_{name}{value}\n"
-        for name, kind, says, value in rows
+    return "".join(_row(f"mqctl_hub_{name}", *rest) for name, *rest in rows) + "".join(
+        _row(f"mqctl_upstream_{name}", kind, says, f" {int(getattr(snapshot.upstream, field))}")
+        for field, name, kind, says in (_UPSTREAM if snapshot.upstream is not None else ())
     )
+
+
+def _row(name: str, kind: str, says: str, value: str) -> str:
+    return f"# HELP {name} {says}\n# TYPE {name} {kind}\n{name}{value}\n"

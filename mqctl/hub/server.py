@@ -48,6 +48,9 @@ class Hub:
         self.exchange = Exchange(
             Broker(config.broker_limits, config.slow_consumer), asyncio.get_running_loop(), config.on_event
         )
+        self.exchange.upstream = config.upstream
+        if config.upstream is not None:
+            config.upstream.attach(self.exchange)
         self.endpoints: tuple[Endpoint, ...] = ()
         self.urls: tuple[str, ...] = ()
         self._ports: set[StompPort] = set()
@@ -82,6 +85,7 @@ class Hub:
             connections=self._connections,
             listener_failures=self.exchange.listener_failures,
             uptime_s=self.exchange.loop.time() - self._began_s,
+            upstream=None if self.config.upstream is None else self.config.upstream.stats(),
         )
 
     async def stop(self) -> Ending:
@@ -93,6 +97,8 @@ class Hub:
         end_s = self.exchange.loop.time() + self.config.drain_s
         # First the publishers: what they have sent goes to subscribers, who therefore are not closed before.
         await self._wait(StompPort.quiet, end_s)
+        if self.config.upstream is not None:
+            await self.config.upstream.drain(max(0.0, end_s - self.exchange.loop.time()))
         # Twice, because a connection may have been accepted before the listener closed and be made after.
         for _ in range(2):
             await self._wait(StompPort.drain, end_s)
@@ -103,6 +109,8 @@ class Hub:
         waiting = broker.stats().waiting
         self.exchange.apply(broker.abandon())
         self.exchange.close()
+        if self.config.upstream is not None:
+            self.config.upstream.detach()
         return Ending(cut_off=self._cut_off, waiting=waiting)
 
     async def _wait(self, step: Callable[[StompPort], asyncio.Future[None]], end_s: float) -> None:

@@ -12,9 +12,10 @@ from mqctl.broker.values import Message
 from mqctl.errors import RefusedError
 from mqctl.hub.addresses import address_of, bounded
 from mqctl.hub.events import Subscribed, Unsubscribed
-from mqctl.hub.exchange import Exchange, Port
+from mqctl.hub.exchange import Exchange
 from mqctl.hub.message_ids import MessageIds
 from mqctl.hub.rules import Rules
+from mqctl.hub.stomp_slips import Breakable, Slip, Slips
 from mqctl.protocols.stomp.requests import (
     Ack,
     Commit,
@@ -43,7 +44,7 @@ class StompClerk:
         rules: What it may ask for.
     """
 
-    def __init__(self, port: Port, session: ServerSession, exchange: Exchange, rules: Rules) -> None:
+    def __init__(self, port: Breakable, session: ServerSession, exchange: Exchange, rules: Rules) -> None:
         self._port = port
         self._session = session
         self._exchange = exchange
@@ -51,20 +52,41 @@ class StompClerk:
         self._broker = exchange.broker
         self._old_ids = MessageIds()
         self._destinations: dict[str, str] = {}
+        self._slips = Slips(port, session, exchange, self._see_off)
+        self._slip: Slip | None = None
+        self._receipt: str | None = None
+        self._parting: Disconnect | None = None
 
     def act(self, request: Request, now_ns: int) -> None:
         """Do it and give the receipt, or refuse."""
         if not isinstance(request, Send):
             self._exchange.settle()
+        if isinstance(request, Disconnect) and self._slips.open:
+            self._parting = request
+            self._port.hold()
+            return
         receipt = None if isinstance(request, Connect) else request.receipt
+        self._slip, self._receipt = None, receipt
         try:
             effects = self._commit(request, now_ns) if isinstance(request, Commit) else self._do(request, now_ns)
         except RefusedError as error:
             self._session.refuse(receipt, str(error), error.hint or "")
             return
         # The broker has done it by now; its messages follow, so that a subscription is known before it delivers.
-        self._session.receipt(receipt)
+        if self._slip is None:
+            self._session.receipt(receipt)
         self._exchange.apply(effects)
+
+    @property
+    def parting(self) -> bool:
+        """Whether the client has said goodbye, and is answered when all that it sent upstream has arrived."""
+        return self._parting is not None
+
+    def _see_off(self) -> None:
+        request, self._parting = self._parting, None
+        if request is not None:
+            self.act(request, time.monotonic_ns())
+            self._port.release()
 
     def ack_header(self, effect: Deliver, version: Version) -> bytes | None:
         """What the client acknowledges a delivery by, where that has a header of its own."""
@@ -86,7 +108,7 @@ class StompClerk:
         broker, port = self._broker, self._port
         match request:
             case Send():
-                return broker.publish(port, self._message(request, now_ns), now_ns)
+                return self._publish(request, now_ns)
             case Ack():
                 return broker.ack(port, self._delivery(request), now_ns)
             case Nack():
@@ -103,6 +125,17 @@ class StompClerk:
                 return []
             case _:
                 assert_never(request)
+
+    def _publish(self, request: Send, now_ns: int) -> list[Effect]:
+        message = self._message(request, now_ns)
+        upstream = self._exchange.upstream
+        if upstream is None or not upstream.serves(message.address):
+            return self._broker.publish(self._port, message, now_ns)
+        slip = self._slip or Slip(self._slips, self._receipt)
+        upstream.forward(self._port, message, now_ns, slip.settled)
+        slip.add()
+        self._slip = slip
+        return []
 
     def _subscribe(self, request: Subscribe, now_ns: int) -> list[Effect]:
         address = address_of(request.destination)

@@ -200,8 +200,9 @@ class StompPort(asyncio.Protocol):
 
     def release(self) -> None:
         """Take requests again, those that waited first."""
-        self._held = False
-        self._exchange.loop.call_soon(self._continue)
+        if not self._clerk.parting:
+            self._held = False
+            self._exchange.loop.call_soon(self._continue)
 
     def unfinished(self) -> None:
         """Ask the broker for more once the socket has taken what it was given."""
@@ -216,6 +217,11 @@ class StompPort(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once."""
         self._transport.abort()
+
+    def break_off(self, reason: str) -> None:
+        """Close at once, and without a word."""
+        self._reason = self._reason or reason
+        self.abort()
 
     def quiet(self) -> asyncio.Future[None]:
         """Read no more; the result is there when all that was read has been acted upon."""

@@ -1,0 +1,1 @@
+"""A hub in front of a broker: what goes there, what comes back, and who carries it."""
