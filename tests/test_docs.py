@@ -30,13 +30,13 @@ USUAL_PORT = "61613"
 
 
 @contextmanager
-def background(command: str, settings: dict) -> Iterator[str]:
-    """A command that runs beside those after it; inside, its first line of output."""
+def background(command: str, lines: int, settings: dict) -> Iterator[str]:
+    """A command that runs beside those after it; inside, its first lines of output."""
     process = subprocess.Popen(
         ["bash", "-c", f"exec {command}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **settings
     )
     try:
-        yield process.stdout.readline()
+        yield "".join(process.stdout.readline() for _ in range(lines))
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)
@@ -48,7 +48,8 @@ def play(session: str, settings: dict, port: str) -> Iterator[tuple[str, str, st
         for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
             command, _, expected = part.partition("\n")
             if command.endswith("&"):
-                output = stack.enter_context(background(command.removesuffix("&"), settings))
+                lines = max(1, len(expected.splitlines()))
+                output = stack.enter_context(background(command.removesuffix("&"), lines, settings))
             else:
                 run = subprocess.run(
                     ["bash", "-c", command],

@@ -162,7 +162,7 @@ def hub(
 ) -> None:
     """Run the embedded broker until Ctrl-C or SIGTERM, then drain and close.
 
-    Standard output has one line for each listener, its URL, once it is ready; then the lines of --events.
+    Standard output has a line for each URL by which the hub is reached, once it is ready; then the lines of --events.
 
     Examples:
         mqctl hub

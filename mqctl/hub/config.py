@@ -30,6 +30,9 @@ STOMP_PATHS = ("/stomp", "/ws")
 BAYEUX_PATHS = ("/bayeux", "/cometd")
 """Where Bayeux is on the HTTP port, with all below: its own name, and the path of CometD's examples."""
 
+HTTP_URLS = (f"stomp+ws://{{}}{STOMP_PATHS[0]}", f"bayeux+http://{{}}{BAYEUX_PATHS[0]}", "http://{}/")
+"""What an HTTP listener is to clients of each protocol, and to people; a format of where it is."""
+
 DRAIN_S = 5.0
 
 HEART_BEAT_MS = 10_000

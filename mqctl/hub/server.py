@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mqctl import __version__
 from mqctl.broker.core import Broker
 from mqctl.errors import ConnectError
-from mqctl.hub.config import STOMP_PATHS, HubConfig
+from mqctl.hub.config import HTTP_URLS, HubConfig
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.framing import Framing, Plain
 from mqctl.hub.metrics import Snapshot
@@ -76,7 +76,7 @@ class Hub:
             await self.stop()
             raise
         self.endpoints = (*stomp, *http)
-        self.urls = (*(f"stomp://{each}" for each in stomp), *(f"stomp+ws://{each}{STOMP_PATHS[0]}" for each in http))
+        self.urls = (*(f"stomp://{each}" for each in stomp), *(url.format(each) for each in http for url in HTTP_URLS))
 
     def snapshot(self) -> Snapshot:
         """What is counted, now."""

@@ -19,6 +19,7 @@ import websocket
 from mqctl.cli.hub import ListenOptions
 from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP
 from mqctl.target import Endpoint, parse_url
+from tests.hub.bayeux import Poller
 from tests.hub.client import Client
 from tests.hub.web_client import WebClient
 
@@ -27,16 +28,17 @@ PATIENCE_S = 20.0
 
 
 class Run:
-    """A running hub. Readiness is its URL on standard output."""
+    """A running hub. Readiness is its URLs on standard output; `starts` says whether it is to come to that."""
 
-    def __init__(self, *options: str, listeners: int = 1, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *options: str, starts: bool = True, env: dict[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
             [MQCTL, "hub", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, **(env or {})},
         )
-        self.urls = [self.line() for _ in range(listeners)]
+        lines = options.count("--stomp") + 3 * options.count("--http")
+        self.urls = [self.line() for _ in range(lines if starts else 0)]
 
     @property
     def endpoint(self) -> Endpoint:
@@ -96,7 +98,7 @@ def test_a_signal_stops_it(start, number):
 
 def test_several_listeners(start):
     """A line for each, in their order; IPv6 in brackets."""
-    run = start("--stomp", "127.0.0.1:0", "--stomp", "[::1]:0", listeners=2)
+    run = start("--stomp", "127.0.0.1:0", "--stomp", "[::1]:0")
     assert run.urls[1].startswith("stomp://[::1]:")
     for url in run.urls:
         with Client(parse_url(url).endpoints[0]) as client:
@@ -105,10 +107,13 @@ def test_several_listeners(start):
 
 
 def test_http(start):
-    """A line of its own after STOMP's; WebSocket, health and metrics are there, and a signal ends it as well."""
-    run = start("--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0", listeners=2)
-    stomp, web = map(parse_url, run.urls)
-    assert (stomp.scheme, web.scheme, web.path) == ("stomp", "stomp+ws", "/stomp")
+    """A line for each that can be spoken, after STOMP's; health and metrics are there, and a signal ends it as well."""
+    run = start("--http", "127.0.0.1:0", "--stomp", "127.0.0.1:0")
+    stomp, web, bayeux = map(parse_url, run.urls[:3])
+    assert [(each.scheme, each.path) for each in (stomp, web)] == [("stomp", ""), ("stomp+ws", "/stomp")]
+    assert run.urls[2:] == [f"bayeux+http://{web.endpoints[0]}/bayeux", f"http://{web.endpoints[0]}/"]
+    with Poller(bayeux.endpoints[0], bayeux.path) as poller:
+        assert poller.say("/meta/disconnect")[0]["successful"]
     with WebClient(web.endpoints[0]) as reader, Client(stomp.endpoints[0]) as writer:
         reader.subscribe("/topic/a")
         writer.publish("/topic/a", b"x")

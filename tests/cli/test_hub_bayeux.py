@@ -32,7 +32,7 @@ def test_what_clients_may_do(start: Start) -> None:
 
 
 def test_a_rule_that_is_none(start: Start) -> None:
-    run = start(*HTTP, "--allow-publish", "a..b", listeners=0)
+    run = start(*HTTP, "--allow-publish", "a..b", starts=False)
     code, out, err = run.end(None)
     assert (code, out) == (2, "")
     assert "a topic has no empty level: 'a..b'" in err

@@ -49,7 +49,7 @@ def test_a_function_hears_events(start: Start, tmp_path: Path) -> None:
 def test_what_does_not_load(start: Start, tmp_path: Path, entry_point: str, why: str) -> None:
     """It is told of, with whose it is."""
     source = "number = 5\nclass Picky:\n    def __init__(self, needed):\n        pass\n"
-    code, out, err = start(*HTTP, env=install(tmp_path, "ears", source, entry_point), listeners=0).end(None)
+    code, out, err = start(*HTTP, env=install(tmp_path, "ears", source, entry_point), starts=False).end(None)
     assert (code, out) == (7, "")
     assert "the listener ears does not load" in err
     assert why in err

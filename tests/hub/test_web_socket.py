@@ -142,7 +142,8 @@ def test_both_transports_share_the_topics(start):
     loopback = (Endpoint("127.0.0.1", 0),)
     hub = start(stomp=loopback, http=loopback)
     over_tcp, over_web = hub.thread.ask(lambda it: it.endpoints)
-    assert hub.thread.urls == (f"stomp://{over_tcp}", f"stomp+ws://{over_web}/stomp")
+    web = (f"stomp+ws://{over_web}/stomp", f"bayeux+http://{over_web}/bayeux", f"http://{over_web}/")
+    assert hub.thread.urls == (f"stomp://{over_tcp}", *web)
     with Client(over_tcp) as one, WebClient(over_web) as other:
         one.subscribe("/topic/a")
         other.subscribe("/topic/a")
