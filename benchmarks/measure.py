@@ -54,10 +54,17 @@ def wall_s(command: Sequence[str], settings: Mapping[str, str] = MappingProxyTyp
 @contextmanager
 def serving(command: Sequence[str], last: str = "") -> Iterator[list[str]]:
     """Run a server; inside, its lines of output up to one that starts with `last`, which tells that it is ready."""
+    with running(command, last) as (lines, _):
+        yield lines
+
+
+@contextmanager
+def running(command: Sequence[str], last: str = "") -> Iterator[tuple[list[str], int]]:
+    """The same, with the process id."""
     server = subprocess.Popen(command, env=ENVIRONMENT, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
     try:
-        yield list(_through(last, server.stdout))
+        yield list(_through(last, server.stdout)), server.pid
     finally:
         server.terminate()
         server.wait(30)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import Literal
+from typing import Final, Literal
 
 from mqctl.broker.values import Message
 
@@ -46,6 +46,10 @@ class Budget:
             self.used_bytes -= message.cost_bytes
 
 
+_NONE: Final[deque[Entry]] = deque(maxlen=0)
+"""Where nothing ever waited: a deque of its own is most of what an idle subscription takes."""
+
+
 class Backlog:
     """Entries that wait, oldest first; what came back takes its old place.
 
@@ -69,7 +73,7 @@ class Backlog:
         self.earliest_expiry_ns: int | None = None
         self._position = 0
         self._bytes = 0
-        self._fresh: deque[Entry] = deque()
+        self._fresh = _NONE
         self._returned: list[tuple[int, Entry]] = []
 
     def __len__(self) -> int:
@@ -99,6 +103,8 @@ class Backlog:
 
     def append(self, entry: Entry) -> None:
         """Let the newest entry wait."""
+        if self._fresh is _NONE:
+            self._fresh = deque()
         self._fresh.append(entry)
         self._count(entry.message)
 

@@ -67,6 +67,11 @@ class BayeuxPort:
         is_lazy: Whether what goes to an address may wait for others.
     """
 
+    __slots__ = (
+        "_dirty", "_exchange", "_is_lazy", "_pusher", "_sent_away", "_server", "_taken", "_timer", "_timer_ns",
+        "_waiter", "name", "session",
+    )  # fmt: skip
+
     def __init__(
         self,
         name: str,

@@ -80,6 +80,11 @@ class ServerSession:
         now_ns: The time, of any clock that does not go back.
     """
 
+    __slots__ = (
+        "_active_ns", "_expires_ns", "_interval_ms", "_lazy_ns", "_queue", "_terms", "_transport", "_urgent", "address",
+        "channels", "client_id", "deliver_only", "held", "owner", "polls", "port", "state",
+    )  # fmt: skip
+
     def __init__(
         self, client_id: str, terms: Terms, budget: Budget, *, owner: str | None, address: str, now_ns: int
     ) -> None:
