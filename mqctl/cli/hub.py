@@ -192,6 +192,7 @@ def hub(
         bayeux_limits=limits.bayeux_limits(),
         bayeux_terms=bayeux.terms(),
         lazy=bayeux.lazy_rules(),
+        bayeux_timestamps=bayeux.timestamps,
         callback_polling=bayeux.callback_polling,
         drain_s=limits.drain,
         on_event=together([*others.listeners, *([printer] if printer is not None else [])]),

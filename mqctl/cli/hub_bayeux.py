@@ -43,6 +43,9 @@ class BayeuxOptions:
     lazy: Annotated[
         list[str] | None, _option("--lazy", "Topics whose messages wait for others, 5 s at most.", metavar="PATTERN")
     ] = None
+    timestamps: Annotated[
+        bool, _option("--timestamps", "Say in all that is sent when it left, as CometD's timestamp extension.")
+    ] = False
     callback_polling: Annotated[
         bool, _option("--callback-polling", "Answer with scripts too (JSONP), which any page can read.")
     ] = False

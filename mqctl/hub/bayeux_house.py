@@ -18,7 +18,7 @@ from mqctl.hub.exchange import Exchange
 from mqctl.hub.services import ask
 from mqctl.model import PublishOutcome
 from mqctl.protocols.bayeux.channel import META_PREFIX
-from mqctl.protocols.bayeux.extensions import ext_of
+from mqctl.protocols.bayeux.extensions import ext_of, timestamp
 from mqctl.protocols.bayeux.house import Denied, Link
 from mqctl.protocols.bayeux.message import Message
 from mqctl.protocols.bayeux.server import Answer, Server
@@ -62,7 +62,11 @@ class BayeuxHouse:
         """
         if any(isinstance(each.channel, str) and each.channel.startswith(META_PREFIX) for each in messages):
             self._exchange.settle()
-        answer = self.server.receive(messages, link, monotonic_ns(), time_ns() // _NS_PER_MS)
+        epoch_ms = time_ns() // _NS_PER_MS
+        answer = self.server.receive(messages, link, monotonic_ns(), epoch_ms)
+        if self._config.bayeux_timestamps:
+            for reply in answer.replies:
+                reply.timestamp = timestamp(epoch_ms)
         if not link.socket:  # over which what the client sends to itself comes later, with what others send
             self._exchange.settle()
         return answer
@@ -83,7 +87,12 @@ class BayeuxHouse:
             raise Denied("wrong user or password")
         self._names += 1
         session.port = port = BayeuxPort(
-            f"bayeux-{self._names}", session, self.server, self._exchange, self._is_lazy if self._config.lazy else None
+            f"bayeux-{self._names}",
+            session,
+            self.server,
+            self._exchange,
+            self._is_lazy if self._config.lazy else None,
+            stamps=self._config.bayeux_timestamps,
         )
         self._broker.open(port)
         self._exchange.tell(SessionOpened(port.name, link.address, f"Bayeux over {link.via}", None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -11,7 +11,7 @@ from msgspec import Raw
 from mqctl import topics
 from mqctl.broker.values import Address, AddressKind, Message
 from mqctl.protocols.bayeux import channel as channels
-from mqctl.protocols.bayeux.extensions import BINARY_EXT, binary
+from mqctl.protocols.bayeux.extensions import BINARY_EXT, binary, timestamp
 from mqctl.protocols.bayeux.message import Message as BayeuxMessage
 from mqctl.protocols.bayeux.message import batch, encode
 from mqctl.protocols.bayeux.payload import data_of, payload_of
@@ -21,6 +21,8 @@ from mqctl.protocols.stomp.spec import NOT_FORWARDED, Header
 FRAME_BYTES: Final = 64 * 1024
 """Of messages pushed as one array; clients have limits of their own, and one message always fits."""
 
+END: Final = b"}"
+"""Of a piece, unless it says more."""
 _PIECE: Final = "bayeux"
 """Under which a message keeps its encoding; empty where no client of Bayeux may have it."""
 _DOT, _SLASH = ("%2E", "%2F")
@@ -58,12 +60,23 @@ def piece(message: Message) -> bytes:
     return cast("bytes", found)
 
 
-def frames(messages: Sequence[Message]) -> list[bytes]:
+def stamp(epoch_ms: int) -> bytes:
+    """The end of a piece, if it is to say when it left (CometD's timestamp extension)."""
+    return b',"timestamp":"%b"}' % timestamp(epoch_ms).encode()
+
+
+def pieces_of(messages: Sequence[Message], end: bytes = END) -> Iterator[bytes]:
+    """Messages as elements of an array, each with that end."""
+    found = filter(None, map(piece, messages))
+    return found if end is END else (each[: -len(END)] + end for each in found)
+
+
+def frames(messages: Sequence[Message], end: bytes = END) -> list[bytes]:
     """Messages as arrays, none of which is much larger than need be."""
     arrays: list[bytes] = []
     pieces: list[bytes] = []
     size = 0
-    for each in filter(None, map(piece, messages)):
+    for each in pieces_of(messages, end):
         if pieces and size + len(each) > FRAME_BYTES:
             arrays.append(batch(pieces))
             pieces, size = [], 0

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
-from time import monotonic_ns
+from time import monotonic_ns, time_ns
 from typing import Any, Final, Protocol, cast
 
 from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.values import Address, DropReason, Message
-from mqctl.hub.bayeux_messages import frames, piece
+from mqctl.hub.bayeux_messages import END, frames, piece, pieces_of, stamp
 from mqctl.hub.exchange import Exchange, contained
+from mqctl.protocols.bayeux.extensions import timestamp
 from mqctl.protocols.bayeux.message import Message as BayeuxMessage
 from mqctl.protocols.bayeux.message import batch, encode
 from mqctl.protocols.bayeux.queue import Fate, Parcel
@@ -65,6 +66,7 @@ class BayeuxPort:
         server: Who has it.
         exchange: The broker, and who does what it decides.
         is_lazy: Whether what goes to an address may wait for others.
+        stamps: Whether what is sent says when.
     """
 
     __slots__ = (
@@ -79,12 +81,15 @@ class BayeuxPort:
         server: Server,
         exchange: Exchange,
         is_lazy: Callable[[Address], bool] | None,
+        *,
+        stamps: bool = False,
     ) -> None:
         self.name = name
         self.session = session
         self._server = server
         self._exchange = exchange
         self._is_lazy = is_lazy
+        self._stamps = stamps
         self._pusher: Pusher | None = None
         self._waiter: asyncio.Future[bytes | None] | None = None
         self._taken: Sequence[Message] | None = None
@@ -107,7 +112,7 @@ class BayeuxPort:
         self.mark_dirty()
         frame = shared.get(pusher.tag)
         if frame is None:
-            frame = shared[pusher.tag] = b"".join(map(pusher.frame, frames(messages)))
+            frame = shared[pusher.tag] = b"".join(map(pusher.frame, frames(messages, self._end())))
         if frame:
             pusher.push(frame)
 
@@ -185,7 +190,7 @@ class BayeuxPort:
     def answer(self, replies: Sequence[BayeuxMessage]) -> bytes:
         """What a request is answered, now: what waits goes with it, unless that is pushed."""
         messages = [] if self._pusher is not None else self.session.take()
-        return _array(cast("list[Message]", messages), replies)
+        return self._array(cast("list[Message]", messages), replies)
 
     def answer_connect(self, replies: Sequence[BayeuxMessage]) -> asyncio.Future[bytes | None]:
         """What a request with a connect is answered, then or now; None where a newer connect took its place."""
@@ -238,17 +243,26 @@ class BayeuxPort:
         self, messages: Sequence[Message], reply: BayeuxMessage | None, replies: Sequence[BayeuxMessage] = ()
     ) -> None:
         """Send messages and the reply to a connect; a request that has one takes other replies along."""
+        if reply is not None and self._stamps:
+            reply.timestamp = timestamp(_epoch_ms())
         if reply is not None and self._waiter is not None:
-            self._resolve(_array(messages, [*replies, reply]))
+            self._resolve(self._array(messages, [*replies, reply]))
             return
         pusher = self._pusher
         if pusher is None:
             return
-        arrays = frames(messages)
+        arrays = frames(messages, self._end())
         if reply is not None:
             arrays.append(batch([encode(reply)]))
         if arrays:
             pusher.push(b"".join(map(pusher.frame, arrays)))
+
+    def _array(self, messages: Sequence[Message], replies: Sequence[BayeuxMessage]) -> bytes:
+        """The answer to a request: what waited, then the replies."""
+        return batch([*pieces_of(messages, self._end()), *map(encode, replies)])
+
+    def _end(self) -> bytes:
+        return stamp(_epoch_ms()) if self._stamps else END
 
     def _resolve(self, answer: bytes | None) -> None:
         waiter, self._waiter = self._waiter, None
@@ -280,6 +294,5 @@ class BayeuxPort:
             self.flush(now_ns)
 
 
-def _array(messages: Sequence[Message], replies: Sequence[BayeuxMessage]) -> bytes:
-    """The answer to a request: what waited, then the replies."""
-    return batch([*map(piece, messages), *map(encode, replies)])
+def _epoch_ms() -> int:
+    return time_ns() // 1_000_000

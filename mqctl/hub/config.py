@@ -67,6 +67,8 @@ class HubConfig:
     bayeux_terms: Terms = field(default_factory=Terms)
     lazy: tuple[Rule, ...] = ()
     """Topics whose messages may wait for others on their way to clients of Bayeux."""
+    bayeux_timestamps: bool = False
+    """Whether what clients of Bayeux are sent says when it left."""
     callback_polling: bool = False
     """Whether answers may be scripts, which any page can read, whatever its origin."""
     heart_beat_ms: int = HEART_BEAT_MS

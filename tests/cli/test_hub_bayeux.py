@@ -15,10 +15,12 @@ HTTP = ("--http", "127.0.0.1:0")
 
 
 def test_options_reach_the_sessions(start: Start) -> None:
-    run = start(*HTTP, "--hold", "2s", "--max-sessions-per-address", "1", "--callback-polling", "--max-frame", "1")
+    limits = ("--max-sessions-per-address", "1", "--max-frame", "1")
+    run = start(*HTTP, "--hold", "2s", "--callback-polling", "--timestamps", *limits)
     with Poller(run.endpoint) as poller, Poller(run.endpoint) as second:
         assert poller.greeting["advice"]["timeout"] == 2000
         assert "callback-polling" in poller.greeting["supportedConnectionTypes"]
+        assert poller.greeting["timestamp"].endswith(" GMT")
         assert "sessions-per-address, 1" in second.greeting["error"]
         assert poller.post(b"[" + b" " * 1_100_000 + b"]").status == 413
 

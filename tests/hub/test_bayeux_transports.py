@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 import urllib.parse
+from email.utils import parsedate_to_datetime
 
 import pytest
 import websocket
@@ -232,6 +234,21 @@ class TestDelivery:
             assert [each["data"] for each in sock.next()] == [1, 2, 3]
             writer.publish("/topic/lazy.a", b"4")
             assert sock.data(1) == [4]
+
+    @pytest.mark.parametrize("kind", [Poller, Socket])
+    def test_all_that_is_sent_says_when_where_that_is_set(self, start, kind):
+        """Replies, messages pushed and messages that waited; what the publisher says of its time does not count."""
+        hub = start(bayeux_timestamps=True)
+        with kind(hub.endpoint) as client:
+            seen = [client.greeting, *client.say("/meta/subscribe", subscription="/a"), *client.connect()]
+            seen += client.say("/a", data={"n": 1}, timestamp="long ago")
+            hub.client().publish("/topic/a", b"2")
+            while not any(each.get("data") == 2 for each in seen):
+                seen += client.connect() if kind is Poller else client.next()
+        now_s = time.time()
+        for each in seen:
+            assert 0 <= now_s - parsedate_to_datetime(each["timestamp"]).timestamp() < 30
+        assert len(seen) >= 6
 
     def test_order_over_a_socket(self, hub):
         """However many publishers, each one's messages come in the order in which it sent them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -52,6 +53,11 @@ def read_timesync(message: Message, came_ms: int) -> Timesync | None:
 
 def _number(value: object) -> float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def timestamp(epoch_ms: int) -> str:
+    """A time as CometD's clients write it, in a form that every browser reads (`Date.toUTCString`)."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 class _Binary(msgspec.Struct):

@@ -12,6 +12,7 @@ from mqctl.protocols.bayeux.extensions import (
     ext_of,
     read_binary,
     read_timesync,
+    timestamp,
     with_ext,
 )
 from mqctl.protocols.bayeux.message import Message
@@ -42,6 +43,14 @@ def test_an_old_client_and_one_that_is_right():
     assert Timesync(5, None, 0, 9).answer(0) == {"tc": 5, "ts": 9, "p": 0}
     assert Timesync(1000, 10, 90, 1100).answer(0) is None
     assert Timesync(1000, 10, 90, 1125).answer(0)["a"] == -25
+
+
+@pytest.mark.parametrize(
+    ("epoch_ms", "said"),
+    [(0, "Thu, 01 Jan 1970 00:00:00 GMT"), (1_795_340_400_999, "Sun, 22 Nov 2026 09:40:00 GMT")],
+)
+def test_timestamps(epoch_ms, said):
+    assert timestamp(epoch_ms) == said
 
 
 def test_bytes():

@@ -222,6 +222,22 @@ def test_activity():
     assert house.dismissed[0][2] == "the client did nothing but connect"
 
 
+@pytest.mark.parametrize(("channel", "fields"), [("/a", {"data": 1}), ("/meta/subscribe", {"subscription": "/b"})])
+def test_whatever_is_no_connect_is_activity(channel, fields):
+    """Of the client: what it is sent is none of its own."""
+    house = House(inactive_ms=60_000)
+    caller = Caller(house).subscribe("/to").connected()
+    house.sleep(50_000)
+    house.send("/to", b"1")
+    caller.say(channel, **fields)
+    house.sleep(50_000)
+    house.send("/to", b"1")
+    assert caller.connect(advice={"timeout": 0})[-1]["advice"]["reconnect"] == "retry"
+    house.sleep(10_001)
+    house.send("/to", b"1")
+    assert caller.connect()[-1]["advice"] == {"reconnect": "none"}
+
+
 def test_lazy_messages_wait_for_others_or_for_a_while(house, socket):
     house.lazy.add("/lazy")
     caller = Caller(house, socket=socket).subscribe("/lazy", "/a").connected()
