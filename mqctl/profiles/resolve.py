@@ -22,7 +22,17 @@ from mqctl.model import Topic
 from mqctl.profiles import amazonmq
 from mqctl.profiles.schema import SETTINGS, Profile, Setting, Trust, quoted
 from mqctl.profiles.secrets import ACTING, Reference
-from mqctl.target import MqttOptions, ReconnectOptions, Secret, Target, TlsOptions, Url, is_clean, with_protocol
+from mqctl.target import (
+    MqttOptions,
+    ReconnectOptions,
+    Secret,
+    Target,
+    TlsOptions,
+    Url,
+    is_clean,
+    is_encrypted,
+    with_protocol,
+)
 
 LOCAL = "local"
 """The profile that nobody has to choose: the embedded hub."""
@@ -30,6 +40,10 @@ LOCAL = "local"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 DEFAULT_ORIGIN = "default"
+
+TLS_HINT = (
+    "use the encrypted scheme: stomp+ssl://, mqtt+ssl://, stomp+wss://, mqtt+wss://, bayeux+https://, bayeux+wss://"
+)
 
 
 class Firmness(enum.IntEnum):
@@ -179,7 +193,14 @@ class Settings:
             )
         url = with_protocol(url, self.get("protocol"))
         amazonmq.check_url(url)
+        self._check_tls(url.scheme)
         return url
+
+    def _check_tls(self, scheme: str) -> None:
+        """A TLS option typed for a plain connection protects nothing, and whoever typed it believes that it does."""
+        typed = [self.values[name].origin for name in TlsOptions._fields if self.values[name].origin.startswith("--")]
+        if typed and not is_encrypted(scheme):
+            raise ConfigError(f"{scheme}:// is not encrypted: {typed[0]} means nothing there", hint=TLS_HINT)
 
     def _tls(self) -> TlsOptions:
         return TlsOptions(

@@ -40,6 +40,8 @@ def test_reads(text, scheme, endpoints, path):
         ("stomp://h:x", r"bad host or port in 'stomp://h:\*\*\*'"),
         ("stomp://g,h:99999", "bad host or port in 'stomp://g,h:99999'"),
         ("stomp://a,stomps://b", "one scheme"),
+        ("mqtt+ws://h/mqtt?token=x", "a broker URL has no '[?]' or '#'"),
+        ("stomp://h#part", "a broker URL has no"),
         ("failover:(ssl://a:61617,ssl://b:61617)", r"failover:\(…\) is how ActiveMQ's own clients"),
         ("failover://(tcp://a:61616)?randomize=false", "a list of OpenWire addresses"),
     ],

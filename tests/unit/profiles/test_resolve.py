@@ -139,7 +139,8 @@ def test_target_has_everything():
 
 def test_what_mqtt_and_reconnecting_want_arrives():
     """The settings of MQTT's CONNECT and of reconnecting arrive in their places; silence is no reconnecting."""
-    target = resolved(flags={"version": "5", "will_qos": "2", "within_s": "1m", "crl_file": "r.pem"}).target()
+    flags = {"url": "mqtts://h", "version": "5", "will_qos": "2", "within_s": "1m", "crl_file": "r.pem"}
+    target = resolved(flags=flags).target()
     assert (target.mqtt.version, target.mqtt.will_qos, target.mqtt.clean) == ("5", 2, None)
     assert (target.reconnect.within_s, target.tls.crl_file) == (60.0, "/cwd/r.pem")
     assert resolved().target().reconnect.within_s == 0.0
@@ -178,7 +179,15 @@ def test_protocol_completes_a_bare_websocket_address():
 def test_home_directory_in_paths(monkeypatch):
     """`~` in a path is the home directory."""
     monkeypatch.setenv("HOME", "/home/alice")
-    assert resolved(flags={"ca_file": "~/ca.pem"}).target().tls.ca_file == "/home/alice/ca.pem"
+    assert resolved(flags={"url": "stomps://h", "ca_file": "~/ca.pem"}).target().tls.ca_file == "/home/alice/ca.pem"
+
+
+@pytest.mark.parametrize("flag", [{"ca_file": "ca.pem"}, {"cert_file": "c.pem"}, {"verify": True}])
+def test_tls_options_of_a_plain_connection_are_refused(flag):
+    """Whoever types one believes to be protected. One in a profile may serve its children."""
+    with pytest.raises(ConfigError, match="stomp:// is not encrypted: --"):
+        resolved(flags={"url": "stomp://h", **flag}).target()
+    assert resolved(profiles=[profile(url="stomp://h", ca_file="ca.pem")]).target().tls.ca_file
 
 
 def test_empty_variable_is_none():

@@ -303,7 +303,7 @@ class TestLoad:
 
     def test_flags_start_at_the_working_directory(self, world):
         """A relative file in a flag starts where the command was typed."""
-        assert world.load(ca_file="ca.pem").target().tls.ca_file == f"{world.cwd}/ca.pem"
+        assert world.load(url="stomp+ssl://h", ca_file="ca.pem").target().tls.ca_file == f"{world.cwd}/ca.pem"
 
     def test_load_settings(self, world):
         """The function that commands call is the same, with everything passed in."""
