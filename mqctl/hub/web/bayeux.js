@@ -67,7 +67,7 @@ export class Bayeux {
   }
 
   /**
-   * Hand messages of a channel or pattern to `onMessage(data, channel)`, now and after every new connection.
+   * Hand messages of a channel or pattern to `onMessage(data, channel, ext)`, now and after every new connection.
    * `onRefused(why)` is called where the hub does not allow it, and with null where it does. Returns what ends it.
    */
   subscribe(channel, onMessage, onRefused = () => {}) {
@@ -263,7 +263,7 @@ export class Bayeux {
       if (typeof channel !== "string") throw new SyntaxError("a message without a channel");
       // Others' ids may be in what they published, so an id alone makes no answer.
       if ("successful" in message || channel.startsWith("/meta/")) this.#settle(message);
-      else this.#deliver(channel, message.data);
+      else this.#deliver(message);
     }
   }
 
@@ -293,7 +293,7 @@ export class Bayeux {
     }
   }
 
-  #deliver(channel, data) {
+  #deliver({ channel, data, ext }) {
     let matching = this.#matching.get(channel);
     if (!matching) {
       matching = patterns(channel).filter((each) => this.#wanted.has(each));
@@ -301,7 +301,7 @@ export class Bayeux {
       this.#matching.set(channel, matching);
     }
     for (const each of matching) {
-      for (const listener of this.#wanted.get(each)) listener.onMessage(data, channel);
+      for (const listener of this.#wanted.get(each)) listener.onMessage(data, channel, ext);
     }
   }
 }

@@ -5,26 +5,35 @@ const TALLY_MS = 250;
 const BUCKET_MS = 100;
 const BUCKETS = 10;
 
-/** Returns a function that asks for `draw(now_ms)` at the next frame. */
-export function onFrame(draw) {
+/** The element of an id. */
+export const find = (id) => document.getElementById(id);
+
+/** Returns a function that asks for `draw(now_ms)` at the next frame, or some time after it was called last. */
+export function onFrame(draw, pause_ms = 0) {
   let asked = false;
+  let drawn_ms = -Infinity;
+  const run = (now_ms) => {
+    asked = false;
+    drawn_ms = now_ms;
+    draw(now_ms);
+  };
   return () => {
     if (asked) return;
     asked = true;
-    requestAnimationFrame((now_ms) => {
-      asked = false;
-      draw(now_ms);
-    });
+    const left_ms = drawn_ms + pause_ms - performance.now();
+    if (left_ms > 0) setTimeout(() => requestAnimationFrame(run), left_ms);
+    else requestAnimationFrame(run);
   };
 }
 
-/** Returns a function that says a text to screen readers: the latest, and not too often. */
+/** Returns a function that says to screen readers what `text()` is then: the latest, and not too often. */
 export function speaker(element) {
-  let latest = "";
+  let latest = null;
   let timer = null;
   const say = () => {
-    timer = element.textContent === latest ? null : setTimeout(say, SPEAK_MS);
-    element.textContent = latest;
+    timer = latest && setTimeout(say, SPEAK_MS);
+    if (latest) element.textContent = latest();
+    latest = null;
   };
   return (text) => {
     latest = text;

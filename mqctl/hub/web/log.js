@@ -3,26 +3,35 @@
 import { onFrame } from "./drawing.js";
 
 const ROWS_MAX = 100;
+const NEAR_PX = 8;
+const PAUSE_MS = 150; // nobody reads faster
 
 export class Log {
   /**
    * @param {HTMLElement} element Where the rows are; it scrolls.
    * @param {string} empty What it says without rows.
+   * @param {(entry: object) => {cells: string[], bad?: boolean}} format Makes a row of what was added, if it is seen.
    */
-  constructor(element, empty) {
+  constructor(element, empty, format) {
     this.element = element;
+    this.format = format;
     this.list = document.createElement("ol");
     this.empty = document.createElement("p");
     this.empty.className = "aside";
     this.empty.textContent = empty;
     this.waiting = [];
-    this.draw = onFrame(() => this.render());
+    this.following = true; // until somebody scrolls back: what they read then stays where it is
+    this.draw = onFrame(() => this.render(), PAUSE_MS);
     element.append(this.empty, this.list);
+    element.addEventListener("scroll", () => {
+      this.following = element.scrollHeight - element.scrollTop - element.clientHeight < NEAR_PX;
+      if (this.following) this.draw();
+    });
   }
 
-  /** Add a row: texts, each in a cell of its own; `bad` marks it. */
-  add(cells, bad = false) {
-    this.waiting.push({ cells, bad });
+  /** Add a row, below the others. */
+  add(entry) {
+    this.waiting.push(entry);
     if (this.waiting.length > 2 * ROWS_MAX) this.waiting.splice(0, ROWS_MAX);
     this.draw();
   }
@@ -37,24 +46,23 @@ export class Log {
     this.waiting = [];
     this.list.replaceChildren();
     this.empty.hidden = false;
+    this.following = true;
   }
 
   render() {
     const { element, list } = this;
-    if (!element.checkVisibility()) return;
-    const following = this.following || element.scrollHeight - element.scrollTop - element.clientHeight < 8;
-    this.following = false;
-    const rows = this.waiting.splice(0).slice(-ROWS_MAX);
-    this.empty.hidden = rows.length + list.childElementCount > 0;
-    for (const row of rows) {
+    if (!this.following || !element.checkVisibility()) return;
+    const entries = this.waiting.splice(0).slice(-ROWS_MAX);
+    this.empty.hidden = entries.length + list.childElementCount > 0;
+    for (const entry of entries) {
       const full = list.childElementCount >= ROWS_MAX;
-      list.append(fill(full ? list.firstElementChild : document.createElement("li"), row));
+      list.append(fill(full ? list.firstElementChild : document.createElement("li"), this.format(entry)));
     }
-    if (following) element.scrollTop = element.scrollHeight;
+    element.scrollTop = element.scrollHeight;
   }
 }
 
-function fill(item, { cells, bad }) {
+function fill(item, { cells, bad = false }) {
   while (item.childElementCount < cells.length) item.append(document.createElement("span"));
   cells.forEach((text, n) => (item.children[n].textContent = text));
   item.classList.toggle("bad", bad);

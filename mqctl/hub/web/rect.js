@@ -1,18 +1,16 @@
 // A square turned to the angle received, and the list of received messages.
 
-import { keepShown, onFrame, Tally } from "./drawing.js";
+import { find, keepShown, onFrame, Tally } from "./drawing.js";
 import { clock, Log } from "./log.js";
 import { brief, decode, formatNumber } from "./messages.js";
 
 export const CHANNEL = "/rect";
 
-const find = (id) => document.getElementById(id);
-
 export class Rect {
   constructor(speak) {
     this.speak = speak;
     this.tally = new Tally();
-    this.log = new Log(find("rect-log"), "Nothing yet. Try: mqctl publish rect 45");
+    this.log = new Log(find("rect-log"), "Nothing yet. Try: mqctl publish rect 45", cellsOf);
     this.angle = null;
     this.turned = 0; // where the square is, counted on beyond a full turn, so that it goes the shorter way
     this.draw = onFrame(() => this.render());
@@ -34,7 +32,7 @@ export class Rect {
       this.turned += shorterWay(this.turned, sample.value);
       this.draw();
     }
-    this.log.add(cellsOf(sample, problem), problem !== null);
+    this.log.add({ sample, problem });
   }
 
   show() {
@@ -48,13 +46,13 @@ export class Rect {
     find("square").style.transform = `rotate(${this.turned}deg)`;
     find("degrees").textContent = degrees;
     find("square-room").setAttribute("aria-label", `A square, turned by ${degrees}`);
-    this.speak(`${degrees}`);
+    this.speak(() => `turned to ${degrees}`);
   }
 }
 
-function cellsOf({ sentAt, producerId, shown }, problem) {
+function cellsOf({ sample: { sentAt, producerId, shown }, problem }) {
   const text = problem === null ? brief({ data: shown }) : `${problem}: ${brief(shown)}`;
-  return [sentAt ? clock(sentAt) : "--:--:--", producerId ?? "–", text];
+  return { cells: [sentAt ? clock(sentAt) : "--:--:--", producerId ?? "–", text], bad: problem !== null };
 }
 
 /** Degrees from one angle to another, from -180 up to 180; positive is clockwise. */

@@ -1,8 +1,7 @@
 // How the connection is, what it goes over, and the password that a hub may want.
 
+import { find } from "./drawing.js";
 import { LINKS } from "./links.js";
-
-const find = (id) => document.getElementById(id);
 
 /** Show the states of a client. */
 export class Status {
