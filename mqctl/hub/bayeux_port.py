@@ -70,8 +70,8 @@ class BayeuxPort:
     """
 
     __slots__ = (
-        "_dirty", "_exchange", "_is_lazy", "_pusher", "_sent_away", "_server", "_stamps", "_taken", "_timer", "_timer_ns",
-        "_waiter", "name", "session",
+        "_dirty", "_exchange", "_is_lazy", "_pusher", "_sent_away", "_server", "_stamps", "_taken", "_timer",
+        "_timer_ns", "_waiter", "name", "session",
     )  # fmt: skip
 
     def __init__(
