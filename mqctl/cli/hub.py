@@ -55,6 +55,9 @@ class ListenOptions:
         list[str] | None,
         typer.Option("--allow-origin", metavar="ORIGIN", help="A site whose pages may connect, or *."),
     ] = None
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Believe X-Forwarded-Proto and X-Forwarded-For.")
+    ] = False
     allow_publish: Annotated[
         list[str] | None,
         typer.Option("--allow-publish", metavar="PATTERN", help="What clients may publish to. Default everything."),
@@ -183,6 +186,7 @@ def hub(
         stomp=stomp,
         http=http,
         allow_origins=tuple(map(read_origin, listen.allow_origin or ())),
+        behind_proxy=listen.behind_proxy,
         rules=listen.rules(),
         user=listen.user,
         password=_password(context, listen),

@@ -14,8 +14,9 @@ from mqctl.hub.bayeux_house import EARLY_BYTES, BayeuxHouse
 from mqctl.hub.bayeux_port import BayeuxPort
 from mqctl.hub.bayeux_push import BayeuxSocket, EventStream
 from mqctl.hub.config import BAYEUX_PATHS, HubConfig
-from mqctl.hub.doorman import refused_origin
+from mqctl.hub.doorman import is_elsewhere, refused_origin
 from mqctl.hub.exchange import Exchange
+from mqctl.hub.forwarded import address_of, is_https
 from mqctl.hub.upgrade import answer, is_upgrade, take_over, upgrade
 from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
@@ -80,7 +81,7 @@ class BayeuxHttp:
     async def _get(self, request: web.Request) -> web.Response:
         """A WebSocket, or a stream of events."""
         if is_upgrade(request):
-            link = _link_of(request, socket=True)
+            link = self._link_of(request, socket=True)
             make = partial(BayeuxSocket, self._config, self._exchange, self._house, link, self._pushers)
             return upgrade(request, make, allowed=self._config.allow_origins, spoken="Bayeux")
         if says := refused_origin(request.headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins):
@@ -92,14 +93,15 @@ class BayeuxHttp:
         session = self._house.server.sessions.get(request.match_info["below"].strip("/"))
         if session is None or session.owner is None or session.owner != request.cookies.get(COOKIE):
             return answer(404, "no such session")
-        return take_over(request, partial(EventStream, self._config, self._exchange, session, "", self._pushers))
+        head = "".join(f"{name}: {value}\r\n" for name, value in _sharing(request).items())
+        return take_over(request, partial(EventStream, self._config, self._exchange, session, head, self._pushers))
 
     async def _post(self, request: web.Request) -> web.Response:
         """Messages in, messages out."""
         says = refused_origin(request.headers.get(hdrs.ORIGIN), request.host, self._config.allow_origins)
         if says is not None:
             return answer(403, says)
-        link = _link_of(request)
+        link = self._link_of(request)
         try:
             body = await self._read(request, link)
         except MessageError as error:
@@ -115,7 +117,7 @@ class BayeuxHttp:
             return answer(403, "answers as scripts are off: start the hub with --callback-polling")
         if not _CALLBACK.fullmatch(callback):
             return answer(400, "jsonp is to be the name of a function")
-        link = _link_of(request)
+        link = self._link_of(request)
         link.ordered = True
         return await self._converse(request, link, messages.encode(errors="replace"), partial(_as_script, callback))
 
@@ -133,8 +135,24 @@ class BayeuxHttp:
             return answer(500, _SUPERSEDED)
         response = wrap(array)
         if found.handshaken and link.owner is not None and link.owner != cookie:
-            response.set_cookie(COOKIE, link.owner, path="/", httponly=True, samesite="Lax", secure=request.secure)
+            self._set_cookie(request, response, link.owner)
         return response
+
+    def _set_cookie(self, request: web.Request, response: web.Response, owner: str) -> None:
+        """A page of another site sends it only if it is for such, which browsers take by HTTPS alone."""
+        secure = is_https(request, believed=self._config.behind_proxy)
+        shared = secure and is_elsewhere(request.headers.get(hdrs.ORIGIN), request.host)
+        same_site = "None" if shared else "Lax"
+        response.set_cookie(COOKIE, owner, path="/", httponly=True, samesite=same_site, secure=secure)
+
+    def _link_of(self, request: web.Request, *, socket: bool = False) -> Link:
+        return Link(
+            address=address_of(request, believed=self._config.behind_proxy),
+            via=ConnectionType.WEBSOCKET if socket else ConnectionType.LONG_POLLING,
+            owner=request.cookies.get(COOKIE),
+            socket=socket,
+            login=_login_of(request),
+        )
 
     async def _read(self, request: web.Request, link: Link) -> bytes:
         known = self._house.server.knows(link.owner)
@@ -164,13 +182,20 @@ class BayeuxHttp:
 
 
 def _shared(request: web.Request, response: web.Response) -> web.Response:
-    """Let the page that asked read the answer: it was allowed to, by its own name and never by a star."""
-    origin = request.headers.get(hdrs.ORIGIN)
-    if origin is not None:
-        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-        response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-        response.headers[hdrs.VARY] = hdrs.ORIGIN
+    response.headers.update(_sharing(request))
     return response
+
+
+def _sharing(request: web.Request) -> dict[str, str]:
+    """What lets the page that asked read the answer: it was allowed to, by its own name and never by a star."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return {}
+    return {
+        hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
+        hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS: "true",
+        hdrs.VARY: hdrs.ORIGIN,
+    }
 
 
 def _as_json(array: bytes) -> web.Response:
@@ -194,21 +219,14 @@ def _as_script(callback: str, array: bytes) -> web.Response:
     )
 
 
-def _link_of(request: web.Request, *, socket: bool = False) -> Link:
-    login = None
+def _login_of(request: web.Request) -> tuple[str | None, str | None] | None:
     authorization = request.headers.get(hdrs.AUTHORIZATION, "")
     kind, _, token = authorization.partition(" ")
     if kind.lower() == "bearer":
-        login = None, token.strip()
-    elif authorization:
-        try:
-            login = BasicAuth.decode(authorization, encoding="utf-8")[:2]
-        except ValueError:
-            login = None, authorization
-    return Link(
-        address=request.remote or "?",
-        via=ConnectionType.WEBSOCKET if socket else ConnectionType.LONG_POLLING,
-        owner=request.cookies.get(COOKIE),
-        socket=socket,
-        login=login,
-    )
+        return None, token.strip()
+    if not authorization:
+        return None
+    try:
+        return BasicAuth.decode(authorization, encoding="utf-8")[:2]
+    except ValueError:
+        return None, authorization

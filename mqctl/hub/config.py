@@ -57,6 +57,8 @@ class HubConfig:
     stomp: tuple[Endpoint, ...] = (DEFAULT_STOMP,)
     http: tuple[Endpoint, ...] = ()
     allow_origins: tuple[str, ...] = ()
+    behind_proxy: bool = False
+    """Whether to believe what requests say of the client that asked a proxy for them."""
     rules: Rules = NO_RULES
     user: str | None = None
     password: Secret | None = None

@@ -68,6 +68,19 @@ def refused_host(host: str, allowed: Sequence[str]) -> str | None:
     )
 
 
+def is_elsewhere(origin: str | None, host: str) -> bool:
+    """Whether a request is from a page of another host than the hub's, whose ports make no difference to cookies.
+
+    Args:
+        origin: The header.
+        host: The header.
+    """
+    if origin is None:
+        return False
+    page, here = _host_and_port(origin), _host_and_port(f"//{host}")
+    return page is None or here is None or page[0] != here[0]
+
+
 def _host_and_port(url: str) -> tuple[str, int | None] | None:
     try:
         split = urlsplit(url)

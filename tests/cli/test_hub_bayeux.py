@@ -33,6 +33,13 @@ def test_what_clients_may_do(start: Start) -> None:
         assert "may not subscribe" in poller.say("/meta/subscribe", subscription="/in/a")[0]["error"]
 
 
+def test_a_proxy_that_is_believed(start: Start) -> None:
+    run = start(*HTTP, "--behind-proxy", "--allow-origin", "https://app.example")
+    with Poller(run.endpoint, handshake=False) as poller:
+        poller.headers = {"Origin": "https://app.example", "X-Forwarded-Proto": "https"}
+        assert "SameSite=None" in poller.post(b'[{"channel":"/meta/handshake"}]').headers["Set-Cookie"]
+
+
 def test_a_rule_that_is_none(start: Start) -> None:
     run = start(*HTTP, "--allow-publish", "a..b", starts=False)
     code, out, err = run.end(None)

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from mqctl.protocols.bayeux.session import Terms
 from mqctl.protocols.bayeux.spec import Limits
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from tests.hub.bayeux import Poller, Socket
@@ -85,6 +86,55 @@ def test_a_page_that_is_allowed(start):
     assert reply.headers["Access-Control-Allow-Origin"] == "https://app.example"
     assert reply.headers["Access-Control-Allow-Credentials"] == "true"
     assert reply.headers["Vary"] == "Origin"
+
+
+APP = {"Origin": "https://app.example"}
+BY_TLS = {"X-Forwarded-Proto": "https"}
+
+
+@pytest.mark.parametrize(
+    ("believed", "headers", "terms"),
+    [
+        (True, {}, "SameSite=Lax"),
+        (True, APP, "SameSite=Lax"),
+        (True, BY_TLS, "SameSite=Lax; Secure"),
+        (True, APP | BY_TLS, "SameSite=None; Secure"),
+        (True, APP | {"X-Forwarded-Proto": "https, http"}, "SameSite=Lax"),
+        (False, APP | BY_TLS, "SameSite=Lax"),
+    ],
+)
+def test_cookies_of_pages_of_other_sites(start, believed, headers, terms):
+    """Only by HTTPS, which only a proxy that is believed can have spoken."""
+    hub = start(allow_origins=("https://app.example",), behind_proxy=believed)
+    with Poller(hub.endpoint, handshake=False) as poller:
+        poller.headers = headers
+        found = poller.post(b'[{"channel":"/meta/handshake"}]').headers["Set-Cookie"].split("; ")
+    assert sorted(found[1:]) == sorted(["HttpOnly", "Path=/", *terms.split("; ")])
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_whose_sessions_a_proxy_brings(start, believed):
+    """Each client has its own number of them, and none by what it says of itself."""
+    hub = start(bayeux_terms=Terms(sessions_per_address=1), behind_proxy=believed)
+    greetings = []
+    for said in ("8.8.8.8, 1.1.1.1", "9.9.9.9, 1.1.1.1", "1.1.1.1, 2.2.2.2"):
+        with Poller(hub.endpoint, handshake=False) as poller:
+            poller.headers = {"X-Forwarded-For": said}
+            greetings.append(poller.handshake()["successful"])
+    assert greetings == [True, False, believed]
+
+
+def test_an_event_stream_for_a_page_of_another_site(start):
+    """It may read it, as it may read answers."""
+    hub = start(allow_origins=("https://app.example",))
+    with Poller(hub.endpoint) as poller:
+        head = f"GET /bayeux/{poller.client_id} HTTP/1.1\r\nHost: {hub.endpoint}\r\nCookie: {poller.cookie}\r\n"
+        more = "Origin: https://app.example\r\nAccept: text/event-stream\r\n\r\n"
+        status, head, _, sock = ask(hub.endpoint, (head + more).encode())
+        sock.close()
+    assert status == 200
+    assert b"Access-Control-Allow-Origin: https://app.example\r\n" in head
+    assert b"Access-Control-Allow-Credentials: true\r\n" in head
 
 
 @pytest.mark.parametrize(("origin", "status"), [("https://app.example", 204), ("https://evil.example", 403)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.errors import ConfigError
-from mqctl.hub.doorman import read_origin, refused_host, refused_origin
+from mqctl.hub.doorman import is_elsewhere, read_origin, refused_host, refused_origin
 
 US = "127.0.0.1:61680"
 
@@ -55,6 +55,23 @@ def test_origins(origin, host, allowed, welcome):
 )
 def test_hosts(host, allowed, welcome):
     assert (refused_host(host, allowed) is None) is welcome
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "elsewhere"),
+    [
+        (None, US, False),
+        ("http://127.0.0.1:3000", US, False),
+        ("http://localhost:3000", US, True),
+        ("https://app.example", "hub.example", True),
+        ("https://HUB.example", "hub.example:8443", False),
+        ("null", US, True),
+        ("http://[bad", US, True),
+        ("http://a", "[", True),
+    ],
+)
+def test_pages_of_other_hosts(origin, host, elsewhere):
+    assert is_elsewhere(origin, host) is elsewhere
 
 
 @pytest.mark.parametrize(
