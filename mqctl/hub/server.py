@@ -72,7 +72,8 @@ class Hub:
             if self.config.http:
                 accept = await self._serve_http()
                 http = [each for endpoint in self.config.http for each in await self._listen(accept, endpoint)]
-        except ConnectError:
+        except BaseException:
+            # uvloop's loop would not close round what still listens.
             await self.stop()
             raise
         self.endpoints = (*stomp, *http)

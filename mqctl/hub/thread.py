@@ -83,7 +83,7 @@ class HubThread:
         self._thread.start()
         try:
             self.urls = self._started.result().urls
-        except BaseException:
+        except Exception:
             self._thread.join()
             raise
         return self

@@ -12,6 +12,7 @@ from mqctl.broker import Limits, SlowConsumer
 from mqctl.errors import ConnectError
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened
+from mqctl.hub.server import Hub
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint
 from tests.hub.client import Client
@@ -163,6 +164,22 @@ def test_a_listener_that_cannot_be_had(start):
     assert "port 0" in caught.value.hint
     with socket.create_server(("127.0.0.1", port)):
         pass
+
+
+def test_a_start_that_fails_half_way_leaves_nothing_listening(monkeypatch):
+    """Whatever the reason."""
+    listening = []
+
+    async def fail(hub):
+        listening.extend(server.sockets[0].getsockname() for server in hub._servers)
+        raise ImportError("half a package")
+
+    monkeypatch.setattr(Hub, "_serve_http", fail)
+    anywhere = (Endpoint("127.0.0.1", 0),)
+    with pytest.raises(ImportError, match="half a package"), HubThread(HubConfig(stomp=anywhere, http=anywhere)):
+        raise AssertionError("it started")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(listening[0])
 
 
 def test_sessions_are_told_by_name(hub):
