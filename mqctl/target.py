@@ -72,10 +72,14 @@ class MqttOptions(NamedTuple):
 
 
 class ReconnectOptions(NamedTuple):
-    """How long a lost connection is missed before we give up (`inf` is never), and the longest pause between tries."""
+    """How long a lost connection is missed before we give up (`inf` is never), and the longest pause between tries.
+
+    With `stubborn` a broker that refuses us is tried again too: one that starts may not know its users yet.
+    """
 
     within_s: float = 0.0
     pause_max_s: float = 10.0
+    stubborn: bool = False
 
 
 USUAL_MQTT = MqttOptions()

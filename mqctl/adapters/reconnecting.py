@@ -31,6 +31,7 @@ from mqctl.model import (
     Connected,
     ConnectionEvent,
     Disconnected,
+    Fault,
     Interrupted,
     Outgoing,
     Resumed,
@@ -76,7 +77,7 @@ class ReconnectingConnection:
     """
 
     def __init__(self, adapter: Adapter, target: Target, sink: EventSink, rng: random.Random) -> None:
-        within_s, pause_max_s = target.reconnect
+        within_s, pause_max_s, _ = target.reconnect
         self._adapter = adapter
         self._target = target
         self._sink = sink
@@ -89,6 +90,8 @@ class ReconnectingConnection:
         """What carries calls now; None during an outage and at the end."""
         self._over: Disconnected | None = None
         self._sink_failed = False
+        self._told = ""
+        """Why the last try failed, where that was told."""
         self._resumer: threading.Thread | None = None
         self._closing = threading.Event()
         self._subscribing = threading.Lock()
@@ -295,7 +298,9 @@ class ReconnectingConnection:
             try:
                 line = self._open_again()
             except MqctlError as error:
-                if not self._may_pass(error):
+                if self._target.reconnect.stubborn:
+                    self._tell_why(error)
+                elif not self._may_pass(error):
                     return Disconnected(time.monotonic_ns(), False, f"{lost.reason}; and then: {error}", error)
                 latest = f" and {attempts} tries; the last: {error}"
             else:
@@ -303,6 +308,14 @@ class ReconnectingConnection:
                 return None
         gave_up = f"gave up after {format_duration(self._target.reconnect.within_s)}"
         return Disconnected(time.monotonic_ns(), False, f"{lost.reason}; {gave_up}{latest}")
+
+    def _tell_why(self, error: MqctlError) -> None:
+        """Whoever never gives up says at least what is in the way, where that is more than that nobody answers."""
+        reason = str(error)
+        if not self._may_pass(error) and reason != self._told:
+            self._told = reason
+            with self._telling:
+                self._tell([Fault(time.monotonic_ns(), reason)])
 
     def _open_again(self) -> Line:
         """A connection with every subscription, in the order in which they were made."""
@@ -325,6 +338,7 @@ class ReconnectingConnection:
     def _adopt_again(self, line: Line, lost_ns: int, attempts: int) -> None:
         now_ns = time.monotonic_ns()
         self._backoff.resumed(now_ns)
+        self._told = ""
         self.greeting = line.connection.greeting
         resumed = Resumed(now_ns, self.greeting.peer, attempts, now_ns - lost_ns)
         self._adopt(line, lambda events: [resumed, *(each for each in events if not isinstance(each, Connected))])

@@ -99,7 +99,7 @@ def _target(context: AppContext, options: UpstreamOptions) -> Target:
         context.report(notice)
     target = settings.target()
     # A hub is there for as long as its users are, so it never gives up.
-    return replace(target, reconnect=target.reconnect._replace(within_s=inf))
+    return replace(target, reconnect=target.reconnect._replace(within_s=inf, stubborn=True))
 
 
 def _heed(context: AppContext, event: Outage) -> None:

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from mqctl.model import (
     Connected,
     Delivery,
     Disconnected,
+    Fault,
     Interrupted,
     Outgoing,
     Resumed,
@@ -364,3 +366,14 @@ def test_counters_are_of_all_connections():
     assert connection.stats() == ConnectionStats(2, 4, 6, 8)
     connection.close()
     assert connection.stats() == ConnectionStats(2, 4, 6, 8)
+
+
+def test_who_is_stubborn_goes_on_whatever_the_broker_says_and_tells_it_once():
+    refused, gibberish = RefusedError("password"), ProtocolError("HTTP")
+    adapter = FakeAdapter(refused, ConnectError("nobody"), RefusedError("password"), gibberish)
+    target = TARGET.reconnect._replace(stubborn=True)
+    connection, recorder = connected(adapter, target=replace(TARGET, reconnect=target))
+    again(connection, adapter)
+    connection.close()
+    assert [event.reason for event in recorder.of(Fault)] == ["password", "HTTP"]
+    assert len(recorder.of(Resumed)) == 1
