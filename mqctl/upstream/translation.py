@@ -17,7 +17,7 @@ from mqctl.upstream.scope import is_internal
 PATH_HEADER: Final = "mqctl-hubs"
 """The hubs that a message came through on its way up, as ids with commas between; sent only to another hub."""
 HUBS_MAX: Final = 16
-"""Hubs behind each other. Ids may be forged, a chain of this length may not."""
+"""Hubs behind each other. A path that is longer is a circle, whatever the ids in it say."""
 
 _NS_PER_MS: Final = 1_000_000
 _DOT: Final = "%2E"
