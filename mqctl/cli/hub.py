@@ -196,6 +196,7 @@ def hub(
         bayeux_limits=limits.bayeux_limits(),
         bayeux_terms=bayeux.terms(),
         lazy=bayeux.lazy_rules(),
+        no_markup=bayeux.markup_rules(),
         bayeux_timestamps=bayeux.timestamps,
         callback_polling=bayeux.callback_polling,
         drain_s=limits.drain,

@@ -43,6 +43,10 @@ class BayeuxOptions:
     lazy: Annotated[
         list[str] | None, _option("--lazy", "Topics whose messages wait for others, 5 s at most.", metavar="PATTERN")
     ] = None
+    no_markup: Annotated[
+        list[str] | None,
+        _option("--no-markup", "Topics in whose texts < and > become &lt; and &gt;.", metavar="PATTERN"),
+    ] = None
     timestamps: Annotated[
         bool, _option("--timestamps", "Say in all that is sent when it left, as CometD's timestamp extension.")
     ] = False
@@ -67,3 +71,7 @@ class BayeuxOptions:
     def lazy_rules(self) -> tuple[Rule, ...]:
         """What may wait."""
         return tuple(map(read_rule, self.lazy or ()))
+
+    def markup_rules(self) -> tuple[Rule, ...]:
+        """Where there is to be no markup."""
+        return tuple(map(read_rule, self.no_markup or ()))

@@ -9,7 +9,10 @@ from functools import partial
 from time import monotonic_ns, time_ns
 from typing import Final, cast
 
+from msgspec import Raw
+
 from mqctl.broker.values import Address, SlowConsumer
+from mqctl.errors import RefusedError
 from mqctl.hub.bayeux_messages import address_of, encoded, published
 from mqctl.hub.bayeux_port import BayeuxPort
 from mqctl.hub.config import HubConfig
@@ -20,6 +23,7 @@ from mqctl.model import PublishOutcome
 from mqctl.protocols.bayeux.channel import META_PREFIX
 from mqctl.protocols.bayeux.extensions import ext_of, timestamp
 from mqctl.protocols.bayeux.house import Denied, Link
+from mqctl.protocols.bayeux.markup import without_markup
 from mqctl.protocols.bayeux.message import Message
 from mqctl.protocols.bayeux.server import Answer, Server
 from mqctl.protocols.bayeux.session import ServerSession, Terms
@@ -115,8 +119,9 @@ class BayeuxHouse:
     def _is_lazy(self, address: Address) -> bool:
         return any(rule.covers(address) for rule in self._config.lazy)
 
-    def publish(self, session: ServerSession, channel: str, message: Message) -> None:  # noqa: ARG002 - the message says it
+    def publish(self, session: ServerSession, channel: str, message: Message) -> None:
         """Give it to the broker."""
+        self._clean(address_of(channel), message)
         made = published(message, self._exchange.next_message_id())
         self._config.rules.check_publish(made.address)
         upstream = self._exchange.upstream
@@ -128,7 +133,9 @@ class BayeuxHouse:
 
     def serve(self, session: ServerSession, channel: str, message: Message) -> None:
         """Give the client what each service answers. One that fails costs nothing but its own answers."""
-        self._config.rules.check_publish(address_of(channel))
+        address = address_of(channel)
+        self._config.rules.check_publish(address)
+        self._clean(address, message)
         port: BayeuxPort = session.port
         for service in self._config.services:
             try:
@@ -137,6 +144,13 @@ class BayeuxHouse:
                 self._exchange.complain("a service", error)
             else:
                 port.give([encoded(*reply, self._exchange.next_message_id()) for reply in replies])
+
+    def _clean(self, address: Address, message: Message) -> None:
+        """Take the markup out, where that is to be."""
+        if any(rule.covers(address) for rule in self._config.no_markup):
+            if ext_of(message, Ext.BINARY) is not None:
+                raise RefusedError("no bytes are taken where markup is taken out, as their signs are markup's too")
+            message.data = Raw(without_markup(bytes(message.data)))
 
     def supersede(self, session: ServerSession) -> None:
         """Tell the connect that waits."""

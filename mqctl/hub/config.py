@@ -69,6 +69,8 @@ class HubConfig:
     bayeux_terms: Terms = field(default_factory=Terms)
     lazy: tuple[Rule, ...] = ()
     """Topics whose messages may wait for others on their way to clients of Bayeux."""
+    no_markup: tuple[Rule, ...] = ()
+    """Topics where clients of Bayeux publish no markup: its brackets become what HTML has for them."""
     bayeux_timestamps: bool = False
     """Whether what clients of Bayeux are sent says when it left."""
     callback_polling: bool = False

@@ -26,9 +26,11 @@ def test_options_reach_the_sessions(start: Start) -> None:
 
 
 def test_what_clients_may_do(start: Start) -> None:
-    run = start(*HTTP, "--allow-publish", "in.**", "--allow-subscribe", "out.*", "--lazy", "slow")
+    rules = ("--allow-publish", "in.**", "--allow-subscribe", "out.*", "--lazy", "slow", "--no-markup", "in.clean")
+    run = start(*HTTP, *rules)
     with Poller(run.endpoint) as poller:
         assert poller.publish("/in/a")[0]["successful"]
+        assert "no bytes" in poller.say("/in/clean", data=1, ext={"binary": {}})[0]["error"]
         assert "may not publish" in poller.publish("/out/a")[0]["error"]
         assert "may not subscribe" in poller.say("/meta/subscribe", subscription="/in/a")[0]["error"]
 

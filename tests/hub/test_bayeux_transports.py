@@ -367,6 +367,24 @@ class TestBounds:
             assert "subscribe_denied" in poller.say("/meta/subscribe", subscription="/open/**")[0]["error"]
             assert "subscribe_denied" in poller.say("/meta/subscribe", subscription="/**")[0]["error"]
 
+    def test_no_markup(self, start):
+        """Neither for others nor for services, and bytes might be markup too; elsewhere texts are as they are."""
+        asked = []
+        rules = (read_rule("test.**"), read_rule("service.**"))
+        hub = start(no_markup=rules, services=(lambda message: asked.append(message.data) or [],))
+        reader = hub.client()
+        reader.subscribe("/topic/test.a")
+        with Poller(hub.endpoint) as poller:
+            poller.subscribe("/**")
+            for channel in ("/test/a", "/service/a"):
+                poller.publish(channel, {"text": "<b>"})
+            assert reader.bodies(1) == [b'{"text": "&lt;b&gt;"}']
+            assert asked == [{"text": "&lt;b&gt;"}]
+            assert poller.publish("/b", "<b>")[0]["data"] == "<b>"
+            assert poller.publish("/test/a", "<i>")[0]["data"] == "&lt;i&gt;"
+            (reply,) = poller.say("/test/a", data={"data": "<b>", "last": True}, ext={"binary": {}})
+            assert "no bytes are taken" in reply["error"]
+
     def test_one_connect_of_a_browser_waits(self, hub):
         with Poller(hub.endpoint) as one, Poller(hub.endpoint, handshake=False) as two:
             two.cookie = one.cookie
