@@ -96,7 +96,13 @@ class TestWebSocket:
             assert sock.publish("/a")[-1]["successful"]
 
     @pytest.mark.parametrize(
-        ("payload", "code"), [("nonsense", 1008), ('[{"channel":"/meta/handshake"},{}]', 1008), ("[" * 70_000, 1009)]
+        ("payload", "code"),
+        [
+            ("nonsense", 1008),
+            (r'[{"channel":"/a","data":"\ud83d"}]', 1008),
+            ('[{"channel":"/meta/handshake"},{}]', 1008),
+            ("[" * 70_000, 1009),
+        ],
     )
     def test_what_ends_it(self, hub, payload, code):
         with Socket(hub.endpoint, "") as sock:

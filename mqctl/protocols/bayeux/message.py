@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from mqctl.protocols.bayeux.spec import Limits
+from mqctl.protocols.bayeux.surrogates import mended
 from mqctl.protocols.text import is_text
 
 NO_DATA: Final = Raw()
@@ -82,6 +83,8 @@ def decode(body: bytes, limits: Limits = _LIMITS) -> list[Message]:
     try:
         messages = [_ONE.decode(body)] if body.lstrip()[:1] == b"{" else _MANY.decode(body)
     except msgspec.DecodeError as error:
+        if mended(body) is not body:
+            raise MessageError("half a character in a text (a lone surrogate), which no UTF-8 can carry") from error
         raise MessageError(f"not Bayeux messages in JSON: {error}") from error
     if len(messages) > limits.messages:
         raise MessageError(f"more than {limits.messages} messages", limit="messages")

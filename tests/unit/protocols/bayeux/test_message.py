@@ -73,6 +73,8 @@ def test_an_id_keeps_its_type():
         (b'[{"channel":"/a"}] x', "not Bayeux"),
         (b'[{"channel":"/a","data":"\xff"}]', "not UTF-8"),
         (b'[{"ext":[]}]', "Expected `object | null`"),
+        (rb'[{"data":"\ud83d"}]', "half a character in a text"),
+        (rb'[{"data":"\ude00\ud83d"}]', "half a character in a text"),
     ],
 )
 def test_what_is_no_message(body, says):
