@@ -68,7 +68,6 @@ def test_an_id_keeps_its_type():
         (b'[{"channel":5}]', r"Expected `str`, got `int` - at `\$\[0\].channel`"),
         (b'[{"channel":"/a","data":NaN}]', "not Bayeux"),
         (b'[{"channel":"/a","data":"\\q"}]', "not Bayeux"),
-        (b'[{"channel":"/a","data":"\\ud800"}]', "not Bayeux"),
         (b'[{"channel":"/a"}', "not Bayeux"),
         (b'[{"channel":"/a"}] x', "not Bayeux"),
         (b'[{"channel":"/a","data":"\xff"}]', "not UTF-8"),
