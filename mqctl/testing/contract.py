@@ -12,13 +12,13 @@ Each test names a law of `mqctl.adapters.base`. What the subject cannot do is sk
 
 from __future__ import annotations
 
+from mqctl.faults.link import Link
 from mqctl.testing.laws_acknowledge import AcknowledgeLaws
 from mqctl.testing.laws_connect import ConnectLaws
 from mqctl.testing.laws_publish import PublishLaws
 from mqctl.testing.laws_retained import RetainedLaws
 from mqctl.testing.laws_session import SessionLaws
 from mqctl.testing.laws_subscribe import SubscribeLaws
-from mqctl.testing.link import Link
 from mqctl.testing.recorder import Recorder
 from mqctl.testing.subject import Subject, fresh_topic
 

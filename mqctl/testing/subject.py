@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from mqctl.adapters.base import Adapter, Connection, SubscribeSpec
+from mqctl.faults.link import Link
 from mqctl.model import Confirmed, Outgoing, Topic
 from mqctl.target import Target
-from mqctl.testing.link import Link
 from mqctl.testing.recorder import Recorder
 
 

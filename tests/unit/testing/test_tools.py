@@ -13,10 +13,10 @@ import pytest
 import mqctl.testing
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.adapters.stomp import StompAdapter
+from mqctl.faults.direction import Direction
 from mqctl.model import Delivery, Outgoing, SubscriptionId, Topic
 from mqctl.target import Endpoint, Target, parse_url
 from mqctl.testing import Link, Recorder
-from mqctl.testing.faults import Direction
 
 DELIVERY = Delivery("t", b"x", {}, SubscriptionId("1"), 0)
 PATIENCE_S = 5.0

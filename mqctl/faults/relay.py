@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from mqctl.testing.faults import Direction, Trigger
+from mqctl.faults.direction import Direction, Trigger
 
 _CHUNK_BYTES: Final = 64 * 1024
 _CHUNKS_AHEAD: Final = 256

@@ -1,0 +1,1 @@
+"""A bad network on purpose: a relay in front of a broker that breaks, stalls and spoils connections."""
