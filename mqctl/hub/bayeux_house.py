@@ -15,6 +15,7 @@ from mqctl.broker.values import Address, SlowConsumer
 from mqctl.errors import RefusedError
 from mqctl.hub.bayeux_messages import address_of, encoded, published
 from mqctl.hub.bayeux_port import BayeuxPort
+from mqctl.hub.bayeux_rounds import Rounds
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
@@ -47,6 +48,7 @@ class BayeuxHouse:
     def __init__(self, config: HubConfig, exchange: Exchange) -> None:
         self._config = config
         self._exchange = exchange
+        self._rounds = Rounds(exchange.loop)
         self._broker = exchange.broker
         self._names = 0
         self.server = Server(
@@ -96,6 +98,7 @@ class BayeuxHouse:
             self.server,
             self._exchange,
             self._is_lazy if self._config.lazy else None,
+            rounds=self._rounds,
             stamps=self._config.bayeux_timestamps,
         )
         self._broker.open(port)

@@ -157,12 +157,19 @@ class BayeuxHttp:
     async def _read(self, request: web.Request, link: Link) -> bytes:
         known = self._house.server.knows(link.owner)
         limit = self._config.bayeux_limits.body_bytes if known else EARLY_BYTES
+        body = request.content.read_nowait() if request.content.is_eof() else await self._gather(request, limit)
+        if len(body) > limit:
+            raise MessageError(f"more than {limit} bytes", limit="body_bytes")
+        return body
+
+    async def _gather(self, request: web.Request, limit: int) -> bytes:
+        """What comes of a request, up to a piece beyond the limit."""
         body = bytearray()
         async with asyncio.timeout(self._config.stomp_limits.frame_timeout_s):
             async for chunk in request.content.iter_any():
                 body += chunk
                 if len(body) > limit:
-                    raise MessageError(f"more than {limit} bytes", limit="body_bytes")
+                    break
         return bytes(body)
 
     async def _array(self, found: Answer) -> bytes | None:

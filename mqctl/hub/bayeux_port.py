@@ -13,6 +13,7 @@ from mqctl.broker.effects import Deliver
 from mqctl.broker.ledger import Subscriber
 from mqctl.broker.values import Address, DropReason, Message
 from mqctl.hub.bayeux_messages import END, frames, piece, pieces_of, stamp
+from mqctl.hub.bayeux_rounds import Rounds
 from mqctl.hub.exchange import Exchange, contained
 from mqctl.protocols.bayeux.extensions import timestamp
 from mqctl.protocols.bayeux.message import Message as BayeuxMessage
@@ -66,11 +67,12 @@ class BayeuxPort:
         server: Who has it.
         exchange: The broker, and who does what it decides.
         is_lazy: Whether what goes to an address may wait for others.
+        rounds: When connects of all sessions are answered.
         stamps: Whether what is sent says when.
     """
 
     __slots__ = (
-        "_dirty", "_exchange", "_is_lazy", "_pusher", "_sent_away", "_server", "_stamps", "_taken", "_timer",
+        "_dirty", "_exchange", "_is_lazy", "_pusher", "_rounds", "_sent_away", "_server", "_stamps", "_taken", "_timer",
         "_timer_ns", "_waiter", "name", "session",
     )  # fmt: skip
 
@@ -82,11 +84,13 @@ class BayeuxPort:
         exchange: Exchange,
         is_lazy: Callable[[Address], bool] | None,
         *,
+        rounds: Rounds,
         stamps: bool = False,
     ) -> None:
         self.name = name
         self.session = session
         self._server = server
+        self._rounds = rounds
         self._exchange = exchange
         self._is_lazy = is_lazy
         self._stamps = stamps
@@ -136,7 +140,7 @@ class BayeuxPort:
             self.evict("too slow (limit: backlog_messages or backlog_bytes)")
             return
         pusher = self._pusher
-        if pusher is None or pusher.ready:
+        if (pusher is None or pusher.ready) and self._in_turn(now_ns):
             messages, reply = session.poll(now_ns, pushed=pusher is not None)
             self._say(cast("list[Message]", messages), reply)
         if pusher is not None:
@@ -196,8 +200,9 @@ class BayeuxPort:
         """What a request with a connect is answered, then or now; None where a newer connect took its place."""
         now_ns = monotonic_ns()
         self._waiter = waiter = self._exchange.loop.create_future()
-        messages, reply = self.session.poll(now_ns, pushed=self._pusher is not None)
-        self._say(cast("list[Message]", messages), reply, replies)
+        if self._in_turn(now_ns):
+            messages, reply = self.session.poll(now_ns, pushed=self._pusher is not None)
+            self._say(cast("list[Message]", messages), reply, replies)
         self.set_timer(now_ns)
         return waiter
 
@@ -238,6 +243,10 @@ class BayeuxPort:
         # Who is away is told nothing, so that it costs others nothing but its queue.
         if self._pusher is not None or self._waiter is not None or self.session.overflowed:
             self.mark_dirty()
+
+    def _in_turn(self, now_ns: int) -> bool:
+        """Whether what waits may be said now; a connect that only messages would end may have to wait for more."""
+        return self._pusher is not None or not self.session.eager(now_ns) or self._rounds.join(self)
 
     def _say(
         self, messages: Sequence[Message], reply: BayeuxMessage | None, replies: Sequence[BayeuxMessage] = ()

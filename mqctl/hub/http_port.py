@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Final, cast
 
 from aiohttp import BasicAuth, hdrs, web
@@ -54,6 +55,7 @@ class HttpPort:
         self._make_port = make_port
         self._snapshot = snapshot
         self._crowded = crowded
+        self._refused_host = lru_cache(maxsize=16)(partial(refused_host, allowed=config.allow_origins))
         self._on_loopback = all(is_loopback(endpoint.host) for endpoint in config.http)
         app = web.Application(middlewares=[self._guard])
         app.add_routes([web.get(path, self._stomp, allow_head=False) for path in STOMP_PATHS])
@@ -97,7 +99,7 @@ class HttpPort:
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Look at the name by which the hub was found; say in words what is not served."""
-        if self._on_loopback and (says := refused_host(request.host, self._config.allow_origins)):
+        if self._on_loopback and (says := self._refused_host(request.host)):
             return answer(403, says)
         try:
             return await handler(request)

@@ -202,6 +202,10 @@ class ServerSession:
         if self.held is not None:
             self.held.until_ns = now_ns
 
+    def eager(self, now_ns: int) -> bool:
+        """Whether only messages are why a connect would be answered now: it could wait for more of them."""
+        return self._urgent and self.held is not None and now_ns < self.held.until_ns
+
     def poll(self, now_ns: int, *, pushed: bool) -> tuple[list[Item], Message | None]:
         """What is to be sent now: messages, and the reply to a connect.
 
