@@ -9,7 +9,7 @@ from functools import partial
 from time import monotonic_ns, time_ns
 from typing import Final, cast
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from mqctl.broker.values import Address, SlowConsumer
 from mqctl.errors import RefusedError
@@ -125,6 +125,8 @@ class BayeuxHouse:
     def publish(self, session: ServerSession, channel: str, message: Message) -> None:
         """Give it to the broker."""
         self._clean(address_of(channel), message)
+        if self._config.bayeux_timestamps:
+            message.timestamp = UNSET
         made = published(message, self._exchange.next_message_id())
         self._config.rules.check_publish(made.address)
         upstream = self._exchange.upstream

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, cast
 
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from mqctl import topics
 from mqctl.broker.values import Address, AddressKind, Message
@@ -118,10 +118,10 @@ def encoded(channel: str, wire: bytes, message_id: str) -> Message:
 
 def _as_it_came(channel: str, data: bytes, message: BayeuxMessage) -> bytes:
     """What other clients of Bayeux are sent: neither who sent it, nor what identifies that client."""
-    if not message.ext:
+    if not message.ext and not message.timestamp:
         return b'{"channel":"%b","data":%b}' % (channel.encode(), data)
-    ext = {name: value for name, value in message.ext.items() if name not in _UNSHARED}
-    shared = BayeuxMessage(channel=channel, data=Raw(data))
+    ext = {name: value for name, value in (message.ext or {}).items() if name not in _UNSHARED}
+    shared = BayeuxMessage(channel=channel, data=Raw(data), timestamp=message.timestamp or UNSET)
     if ext:
         shared.ext = ext
     return encode(shared)

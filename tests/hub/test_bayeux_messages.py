@@ -89,6 +89,17 @@ def test_what_is_between_the_sender_and_the_hub():
     assert piece(published(came, "1")) == b'{"channel":"/a","data":1}'
 
 
+def test_when_the_sender_says_it_was():
+    """As CometD hands it on, with or without more; null is nothing."""
+    one, other, nothing = decode(
+        b'[{"channel":"/a","data":1,"timestamp":"T"},{"channel":"/a","data":1,"timestamp":"T","ext":{"x":1}},'
+        b'{"channel":"/a","data":1,"timestamp":null}]'
+    )
+    assert piece(published(one, "1")) == b'{"channel":"/a","data":1,"timestamp":"T"}'
+    assert json.loads(piece(published(other, "1")))["timestamp"] == "T"
+    assert piece(published(nothing, "1")) == b'{"channel":"/a","data":1}'
+
+
 def test_frames_are_no_larger_than_need_be(monkeypatch):
     monkeypatch.setattr(bayeux_messages, "FRAME_BYTES", 70)
     sizes = [

@@ -71,6 +71,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 def decode(body: bytes, limits: Limits = _LIMITS) -> list[Message]:
     """Read an array of messages, or one alone, which Bayeux 1.0 lets receivers take too.
 
+    Half a character in a text, which JavaScript may send, becomes U+FFFD; at CometD's server a question mark.
+
     Raises:
         MessageError: It is not JSON, not messages, or more than the limits allow.
     """
@@ -83,8 +85,9 @@ def decode(body: bytes, limits: Limits = _LIMITS) -> list[Message]:
     try:
         messages = [_ONE.decode(body)] if body.lstrip()[:1] == b"{" else _MANY.decode(body)
     except msgspec.DecodeError as error:
-        if mended(body) is not body:
-            raise MessageError("half a character in a text (a lone surrogate), which no UTF-8 can carry") from error
+        whole = mended(body)
+        if whole is not body:
+            return decode(whole, limits)
         raise MessageError(f"not Bayeux messages in JSON: {error}") from error
     if len(messages) > limits.messages:
         raise MessageError(f"more than {limits.messages} messages", limit="messages")
