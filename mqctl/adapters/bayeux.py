@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from mqctl.adapters import tls
 from mqctl.adapters.base import AdapterInfo, Connection, EventSink
 from mqctl.adapters.bayeux_carrier import END, Carrier, WebSocketCarrier
 from mqctl.adapters.bayeux_connection import LIMITS, BayeuxConnection, piece
+from mqctl.adapters.bayeux_http import Cookies
+from mqctl.adapters.bayeux_kept import Kept
 from mqctl.adapters.bayeux_polling import PollingCarrier
 from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.stream import Stream
-from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError
+from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, UnsupportedError
 from mqctl.model import AckMode, Confirmation, Connected
 from mqctl.protocols.bayeux.client import Client, Options, State
-from mqctl.protocols.bayeux.client_actions import Action, Forgotten, Listen, Lost, Send
+from mqctl.protocols.bayeux.client_actions import Action, Answered, Forgotten, Listen, Lost, Send
 from mqctl.protocols.bayeux.message import MessageError, batch, decode
+from mqctl.protocols.bayeux.resume import SavedSession
 from mqctl.protocols.bayeux.spec import ConnectionType, Ext
 from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 
@@ -43,6 +47,9 @@ class BayeuxAdapter:
 
     There are no event streams between the two: what cuts WebSocket off is often a proxy that holds such a stream back,
     which looks like a quiet server.
+
+    Args:
+        kept: A session to go on with, or to keep; else each connection has one that ends with it.
     """
 
     info: ClassVar[AdapterInfo] = AdapterInfo(
@@ -53,35 +60,69 @@ class BayeuxAdapter:
         features=frozenset({"headers", "wildcards"}),
     )
 
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept = kept
+        # What is kept is acknowledged by the user, so that it was printed before the server forgets it.
+        mine = self.info if kept is None else replace(self.info, ack_modes=frozenset({AckMode.INDIVIDUAL}))
+        self._refusals = Refusals(mine)
+
     def connect(self, target: Target, *, sink: EventSink) -> Connection:
         """See `Adapter.connect`."""
         target = replace(target, path=target.path or USUAL_PATH)
+        if self._kept is not None and target.scheme.endswith(_EVENTS):
+            raise UnsupportedError(
+                "what comes by server-sent events is not acknowledged, so their sessions cannot be kept",
+                hint="use bayeux+ws or bayeux+http",
+            )
         polling = Dialer(replace(target, scheme=_polling_scheme(target.scheme)))
         sockets = Dialer(target, text=True, end=END) if is_web_socket(target.scheme) else None
 
         def attempt(endpoint: Endpoint, deadline: float) -> Connection:
-            notice = None
-            where = target, endpoint, deadline
-            dial = _redial(polling, endpoint, target, deadline)
-            if sockets is not None:
-                try:
-                    stream = sockets.dial(endpoint, deadline)
-                except (RefusedError, ProtocolError) as error:
-                    notice = f"no WebSocket here, so this is long-polling ({error})"
-                else:
-                    return _connect(WebSocketCarrier(stream, str(endpoint)), where, sink, None)
-            elif target.scheme.endswith(_EVENTS):
-                events = PollingCarrier(dial, target, str(endpoint), event_bytes=LIMITS.body_bytes)
-                try:
-                    return _connect(events, where, sink, None)
-                except _Unserved as error:
-                    notice = f"no event stream here, so this is long-polling ({error})"
-            return _connect(PollingCarrier(dial, target, str(endpoint)), where, sink, notice)
+            call = _Call(target, endpoint, deadline, sink, self._kept, self._refusals)
+            return _attempt(call, polling, sockets)
 
         return try_each(target, attempt)
 
 
-_REFUSALS: Final = Refusals(BayeuxAdapter.info)
+class _Call(NamedTuple):
+    """An attempt to connect."""
+
+    target: Target
+    endpoint: Endpoint
+    deadline: float
+    sink: EventSink
+    kept: Kept | None
+    refusals: Refusals
+
+    @property
+    def saved(self) -> SavedSession | None:
+        """The session to go on with, if this server has it."""
+        return None if self.kept is None else self.kept.at(str(self.endpoint))
+
+    @property
+    def cookies(self) -> Cookies | None:
+        return None if self.kept is None else self.kept.cookies
+
+
+def _attempt(call: _Call, polling: Dialer, sockets: Dialer | None) -> Connection:
+    target, endpoint, deadline, *_ = call
+    notice = None
+    dial = _redial(polling, endpoint, target, deadline)
+    polls = call.saved is not None and call.saved.connection_type is ConnectionType.LONG_POLLING
+    if sockets is not None and not polls:
+        try:
+            stream = sockets.dial(endpoint, deadline)
+        except (RefusedError, ProtocolError) as error:
+            notice = f"no WebSocket here, so this is long-polling ({error})"
+        else:
+            return _connect(WebSocketCarrier(stream, str(endpoint)), call, None)
+    elif target.scheme.endswith(_EVENTS):
+        events = PollingCarrier(dial, target, str(endpoint), event_bytes=LIMITS.body_bytes)
+        try:
+            return _connect(events, call, None)
+        except _Unserved as error:
+            notice = f"no event stream here, so this is long-polling ({error})"
+    return _connect(PollingCarrier(dial, target, str(endpoint), cookies=call.cookies), call, notice)
 
 
 def _polling_scheme(scheme: str) -> str:
@@ -93,17 +134,28 @@ def _redial(dialer: Dialer, endpoint: Endpoint, target: Target, first_by: float)
     return lambda: dialer.dial(endpoint, max(first_by, time.monotonic() + target.connect_timeout_s))
 
 
-def _connect(
-    carrier: Carrier, where: tuple[Target, Endpoint, float], sink: EventSink, notice: str | None
-) -> BayeuxConnection:
-    target, endpoint, deadline = where
-    # Its chance only spreads pauses.
-    client = Client(_options(carrier, target), random.Random())  # noqa: S311
+def _connect(carrier: Carrier, call: _Call, notice: str | None) -> BayeuxConnection:
+    notices = [] if notice is None else [notice]
     try:
-        actions = _shake_hands(carrier, client, target, endpoint, deadline)
-        greeting = _greeting(carrier, client, target, endpoint)
+        # Its chance only spreads pauses.
+        client = Client(_options(carrier, call), random.Random())  # noqa: S311
+        actions: list[Action] = []
+        lack = _resume(carrier, client, call)
+        if lack is not None:
+            client = Client(_options(carrier, call), random.Random())  # noqa: S311
+            actions = _shake_hands(carrier, client, call)
+            if call.kept is not None:
+                call.kept.begin(client, str(call.endpoint), carrier.connection_type)
+            notices += [lack] if lack else []
         return BayeuxConnection(
-            carrier, client, actions, greeting=greeting, sink=sink, refusals=_REFUSALS, notice=notice
+            carrier,
+            client,
+            actions,
+            greeting=_greeting(carrier, client, call, resumed=lack is None),
+            sink=call.sink,
+            refusals=call.refusals,
+            notice="; ".join(notices) or None,
+            kept=call.kept,
         )
     except BaseException:
         carrier.kill("refused")
@@ -111,13 +163,34 @@ def _connect(
         raise
 
 
-def _options(carrier: Carrier, target: Target) -> Options:
+def _resume(carrier: Carrier, client: Client, call: _Call) -> str | None:
+    """Take up the session that is kept: None if that went well, else why not, which is empty where there was none."""
+    if call.kept is None or not call.kept.exists:
+        return ""
+    said = "another server is spoken to"
+    saved = call.saved
+    if saved is not None and saved.connection_type is carrier.connection_type:
+        client.resume(saved.client_id, saved.batch)
+        # To subscribe again does no harm, and whoever does not know the session says so.
+        _, actions = client.subscribe(saved.channels[0])
+        answers = _converse(carrier, client, call, actions[0])
+        if (answer := next((each for each in answers if isinstance(each, Answered)), None)) is not None:
+            if answer.refusal is None:
+                call.kept.resume()
+                return None
+            said = answer.refusal
+    lack = "so this is a new one; messages in between may be missing"
+    return f"the session in {call.kept.name} cannot be resumed: {said}, {lack}"
+
+
+def _options(carrier: Carrier, call: _Call) -> Options:
     return Options(
         connection_type=carrier.connection_type,
         # Two connections race each other, so that only what connects alone bring is in order; a WebSocket has one.
-        ack=carrier.connection_type is ConnectionType.LONG_POLLING,
-        ext=_login(target),
-        grace_ms=round(target.heart_beat_s * 1000) or None,
+        ack=carrier.connection_type is ConnectionType.LONG_POLLING or call.kept is not None,
+        by_hand=call.kept is not None,
+        ext=_login(call.target),
+        grace_ms=round(call.target.heart_beat_s * 1000) or None,
     )
 
 
@@ -128,34 +201,45 @@ def _login(target: Target) -> dict[str, Any]:
     return {Ext.AUTHENTICATION: {"user": target.user, "password": password}}
 
 
-def _shake_hands(carrier: Carrier, client: Client, target: Target, endpoint: Endpoint, deadline: float) -> list[Action]:
+def _shake_hands(carrier: Carrier, client: Client, call: _Call) -> list[Action]:
     """Have a session made; returns what is to be done then."""
+    target, endpoint = call.target, call.endpoint
+    actions = _accepted(_converse(carrier, client, call, client.open(time.monotonic_ns())[0]), target, endpoint)
+    if client.state is not State.OPEN:
+        raise ProtocolError(f"{endpoint} did not answer the handshake at {target.path}", hint=_PATH_HINT)
+    if actions and isinstance(first := actions[0], Listen):
+        _listen(carrier, first, call)
+        del actions[0]
+    if carrier.connection_type is ConnectionType.LONG_POLLING and actions:
+        # Over a second connection, which has to reach the same server with the same cookie.
+        actions = _accepted(_converse(carrier, client, call, actions[0]), target, endpoint)
+    return actions
 
-    def ask(send: Action) -> list[Action]:
-        assert isinstance(send, Send)
-        body = carrier.ask(send.lane, batch([piece(send).body]), deadline)
-        return client.receive(decode(body, LIMITS), time.monotonic_ns())
 
+@contextlib.contextmanager
+def _explained(call: _Call) -> Iterator[None]:
+    """Say what it means that there is no answer, or none that makes sense."""
+    target, endpoint = call.target, call.endpoint
     try:
-        actions = _accepted(ask(client.open(time.monotonic_ns())[0]), target, endpoint)
-        if client.state is not State.OPEN:
-            raise ProtocolError(f"{endpoint} did not answer the handshake at {target.path}", hint=_PATH_HINT)
-        if actions and isinstance(first := actions[0], Listen):
-            _listen(carrier, first, deadline)
-            del actions[0]
-        if carrier.connection_type is ConnectionType.LONG_POLLING and actions:
-            # Over a second connection, which has to reach the same server with the same cookie.
-            actions = _accepted(ask(actions[0]), target, endpoint)
+        yield
     except MessageError as error:
         raise ProtocolError(f"{endpoint} does not speak Bayeux at {target.path}: {error}", hint=_PATH_HINT) from error
     except (OSError, EOFError) as error:
         raise _no_answer(endpoint, error, target.scheme) from error
-    return actions
 
 
-def _listen(carrier: Carrier, action: Listen, deadline: float) -> None:
+def _converse(carrier: Carrier, client: Client, call: _Call, send: Action) -> list[Action]:
+    """Send a request, and take the answer."""
+    assert isinstance(send, Send)
+    with _explained(call):
+        body = carrier.ask(send.lane, batch([piece(send).body]), call.deadline)
+        return client.receive(decode(body, LIMITS), time.monotonic_ns())
+
+
+def _listen(carrier: Carrier, action: Listen, call: _Call) -> None:
     try:
-        carrier.listen(action.client_id, deadline)
+        with _explained(call):
+            carrier.listen(action.client_id, call.deadline)
     except (RefusedError, ProtocolError) as error:
         raise _Unserved(str(error), hint=error.hint) from error
 
@@ -176,16 +260,17 @@ def _accepted(actions: list[Action], target: Target, endpoint: Endpoint) -> list
     return actions
 
 
-def _greeting(carrier: Carrier, client: Client, target: Target, endpoint: Endpoint) -> Connected:
+def _greeting(carrier: Carrier, client: Client, call: _Call, *, resumed: bool) -> Connected:
     return Connected(
         at_ns=time.monotonic_ns(),
-        peer=str(endpoint),
+        peer=str(call.endpoint),
         server=carrier.web_server or None,
-        dialect=target.dialect,
+        dialect=call.target.dialect,
         detail={
             "connection-type": carrier.connection_type,
-            "timeout": f"{client.timeout_ms / 1000:g} s",
+            "timeout": f"{client.orders.timeout_ms / 1000:g} s",
             "ack": "on" if client.acknowledges else "off",
+            **({} if call.kept is None else {"session": "resumed" if resumed else "new"}),
         },
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 
 from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
 from mqctl.adapters.bayeux_carrier import Carrier, Piece
+from mqctl.adapters.bayeux_kept import Kept
 from mqctl.adapters.bayeux_routes import Routes
 from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
@@ -23,6 +24,7 @@ from mqctl.model import (
     Confirmed,
     Connected,
     ConnectionEvent,
+    Delivery,
     Disconnected,
     Fault,
     Outgoing,
@@ -74,6 +76,7 @@ class BayeuxConnection:
         sink: Takes the events, called from the carrier's threads, one at a time.
         refusals: Refuses what Bayeux does not have.
         notice: What to tell the user of how the connection came about.
+        kept: What the session is kept in, where it is to outlive the connection.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class BayeuxConnection:
         sink: EventSink,
         refusals: Refusals,
         notice: str | None,
+        kept: Kept | None = None,
     ) -> None:
         self.greeting = greeting
         self._carrier = carrier
@@ -93,6 +97,7 @@ class BayeuxConnection:
         self._first = first
         self._refusals = refusals
         self._notice = notice
+        self._kept = kept
         self._deciding = threading.Lock()
         self._turn = threading.Lock()
         self._receipts = Receipts()
@@ -103,6 +108,8 @@ class BayeuxConnection:
         self._messages_out = 0
         self._ending = Ending(carrier, sink)
         self._left = threading.Event()
+        if kept is not None:
+            kept.carry_on(self._go_on)
         carrier.run(self)
 
     @property
@@ -125,9 +132,12 @@ class BayeuxConnection:
         with self._turn:
             with self._deciding:
                 actions = self._client.receive(messages, now_ns)
+                if self._kept is not None:
+                    actions = self._kept.sift(actions, self._client)
             # Before the next connect leaves, which tells the server that these came.
             self._tell(actions, now_ns)
         self._do(actions)
+        self._go_on()
 
     def on_time(self) -> None:
         """It is time; called from one of the carrier's threads."""
@@ -162,8 +172,9 @@ class BayeuxConnection:
 
     def _events(self, action: Action, now_ns: int) -> Sequence[ConnectionEvent]:
         match action:
-            case Deliver(message):
-                return self._routes.deliveries(message, now_ns)
+            case Deliver(message, number):
+                deliveries = self._routes.deliveries(message, now_ns)
+                return deliveries if number is None else self._numbered(deliveries, number)
             case Answered(request, refusal):
                 self._unasked.discard(request)
                 return [] if refusal is None else [Fault(now_ns, f"a message was refused: {refusal}")]
@@ -174,6 +185,29 @@ class BayeuxConnection:
                 return [Fault(now_ns, f"the new session has no subscription to {channel}: {reason}")]
             case Send() | Listen() | Lost() | Left():
                 return []
+
+    def _numbered(self, deliveries: list[Delivery], number: int) -> list[Delivery]:
+        """The user is done with a message when done with the last of its deliveries."""
+        assert self._kept is not None
+        if deliveries:
+            deliveries[-1].ack = AckToken(deliveries[-1].subscription, number)
+        else:
+            self._kept.handled(number)
+        return deliveries
+
+    def _go_on(self) -> None:
+        """Let a session that is kept connect again, once all that came was handled."""
+        if self._kept is None:
+            return
+        with self._deciding:
+            over = self._ending.begun or self._receipts.lost is not None
+            if over or not self._client.parked or not self._kept.take_stock(self._client, self._routes.channels()):
+                return
+            actions = self._client.go_on(time.monotonic_ns())
+        try:
+            self._do(actions)
+        except OSError as error:
+            self._broke(error)
 
     def _do(self, actions: list[Action]) -> None:
         for action in actions:
@@ -239,6 +273,7 @@ class BayeuxConnection:
         except BaseException:
             self._leave(subscription)
             raise
+        self._go_on()
         return subscription
 
     def _leave(self, subscription: SubscriptionId) -> None:
@@ -280,9 +315,12 @@ class BayeuxConnection:
         demand(outcome, what, timeout_s, peer="server")
 
     def ack(self, token: AckToken) -> None:
-        """There are no tokens: what is acknowledged, if anything, is all that one connect brought."""
+        """There are tokens where the session is kept; else all that a connect brought is acknowledged by the next."""
         self._refuse_in_sink()
-        raise UsageError(f"{token!r} is not of this connection, which gives out none")
+        if self._kept is None:
+            raise UsageError(f"{token!r} is not of this connection, which gives out none")
+        if not isinstance(token.native, int) or not self._kept.handled(token.native):
+            raise UsageError(f"{token!r} was acknowledged before, or is of another session")
 
     def nack(self, token: AckToken) -> None:  # noqa: ARG002 - the interface's
         """Bayeux has none."""
@@ -303,7 +341,12 @@ class BayeuxConnection:
         self._ending.close(timeout_s, self._say_goodbye)
 
     def _say_goodbye(self, deadline: float) -> None:
-        """Disconnect behind all that is under way; the answer says that the server has dealt with it."""
+        """Disconnect behind all that is under way; the answer says that the server has dealt with it.
+
+        A session that is kept is left as it is.
+        """
+        if self._kept is not None:
+            return
         self._receipts.wait_until_empty(deadline - time.monotonic())
         with self._deciding:
             actions = self._client.leave()

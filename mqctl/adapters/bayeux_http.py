@@ -40,8 +40,8 @@ _HINTS: Final = {
 class Cookies:
     """What the server wants to hear again. One server, one path: every cookie goes with every request."""
 
-    def __init__(self) -> None:
-        self._values: dict[str, str] = {}
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self.values = dict(values or {})
 
     def keep(self, response: HTTPResponse) -> None:
         """Take what a response sets."""
@@ -52,13 +52,13 @@ class Cookies:
                 continue
             for name, morsel in parsed.items():
                 if morsel["max-age"] == "0":
-                    self._values.pop(name, None)
+                    self.values.pop(name, None)
                 else:
-                    self._values[name] = morsel.coded_value
+                    self.values[name] = morsel.coded_value
 
     def header(self) -> dict[str, str]:
         """The header that gives them back; none while there are none."""
-        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self._values.items())} if self._values else {}
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.values.items())} if self.values else {}
 
 
 def authorization(target: Target) -> dict[str, str]:

@@ -36,18 +36,25 @@ class PollingCarrier:
         dial: Connects.
         target: The login that a gateway may want, and how long an answer may take.
         peer: Host and port.
+        cookies: What the server wants to hear again.
         event_bytes: How large an event may be, where messages come by an event stream; None is by the connects.
     """
 
     def __init__(
-        self, dial: Callable[[], Stream], target: Target, peer: str, *, event_bytes: int | None = None
+        self,
+        dial: Callable[[], Stream],
+        target: Target,
+        peer: str,
+        *,
+        cookies: Cookies | None = None,
+        event_bytes: int | None = None,
     ) -> None:
         self.connection_type = ConnectionType.LONG_POLLING if event_bytes is None else ConnectionType.EVENT_SOURCE
         self.bytes_in = 0
         self.bytes_out = 0
         self._peer = peer
         self._grace_s = target.heart_beat_s or None
-        where, cookies, login = (peer, target.path), Cookies(), authorization(target)
+        where, cookies, login = (peer, target.path), cookies or Cookies(), authorization(target)
         headers = {"Content-Type": MEDIA_TYPE, **login}
         self._requests = HttpLane(dial, where, headers, cookies)
         self._connects = HttpLane(dial, where, headers, cookies)

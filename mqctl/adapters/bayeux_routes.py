@@ -39,6 +39,11 @@ class Routes:
         """Whether there is such a subscription."""
         return subscription in self._subscriptions
 
+    def channels(self) -> frozenset[str]:
+        """Those that messages may come from."""
+        with self._lock:
+            return frozenset(self._used())
+
     def begin(self, subscription: SubscriptionId, channels: tuple[str, ...]) -> list[str]:
         """Messages may come from now on; returns the channels that no other subscription has."""
         with self._lock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -56,6 +58,18 @@ class Interrupts:
         self._held = False
         if self._waiting is not None:
             raise self._waiting
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Between `hold` and `release`.
+
+        Raises:
+            KeyboardInterrupt: As `release`.
+            OperationTimeout: As `release`.
+        """
+        self.hold()
+        yield
+        self.release()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if self._waiting is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import inf
 
@@ -31,6 +32,10 @@ FOREVER_S = 3600.0
 """As long as one wait for messages may be; another follows."""
 
 
+Shield = Callable[[], AbstractContextManager[None]]
+"""Makes what is entered while messages are handled and acknowledged, so that no end of the run comes between."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """When a run ends by itself; None is never."""
@@ -51,6 +56,7 @@ class Receiver:
         resent: How many of them their publisher had sent before.
         dropped: How many came too fast to be handled.
         outages: The times without a connection.
+        shield: See `Shield`.
     """
 
     connection: Connection
@@ -64,6 +70,7 @@ class Receiver:
     resent: int = 0
     dropped: int = 0
     outages: Outages = field(default_factory=Outages)
+    shield: Shield = nullcontext
     _deadline: float = field(init=False)
     _idle_deadline: float = field(init=False)
 
@@ -88,10 +95,11 @@ class Receiver:
         if self.limits.count is not None:
             del deliveries[self.limits.count - self.received :]
         if deliveries:
-            self.handle(deliveries, self.received + 1)
-            self._count(deliveries)
+            with self.shield():
+                self.handle(deliveries, self.received + 1)
+                self._count(deliveries)
+                self._acknowledge(deliveries)
             self._idle_deadline = self._next_idle(time.monotonic())
-            self._acknowledge(deliveries)
         if len(deliveries) < len(events) and self.received != self.limits.count:
             self._heed(events)
         return True

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
@@ -16,6 +18,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.formats import Formatter
 from mqctl.cli.help import Command, command_app
+from mqctl.cli.interrupts import Interrupts
 from mqctl.cli.options import (
     AckOption,
     CountOption,
@@ -32,7 +35,8 @@ from mqctl.cli.options import (
     one_of,
 )
 from mqctl.cli.outages import Outages
-from mqctl.cli.receiving import Limits, Receiver
+from mqctl.cli.receiving import Limits, Receiver, Shield
+from mqctl.cli.resume import resumed
 from mqctl.cli.target import connected_or_hosted, settings_for
 from mqctl.cli.writing import Writer
 from mqctl.errors import MeasuredWrong, UsageError
@@ -61,6 +65,11 @@ class SubscribeOptions:
     retained: RetainedOption = None
     native: NativeOption = None
 
+    @property
+    def outlasts(self) -> bool:
+        """Whether something keeps for us what comes while we are away."""
+        return self.durable is not None
+
     def specs(self, settings: Settings, command: str, count: int | None) -> list[SubscribeSpec]:
         """A specification for each topic, in order.
 
@@ -76,7 +85,7 @@ class SubscribeOptions:
         prefetch = self.prefetch or settings.command_default(command, "prefetch")
         qos = settings.command_default(command, "qos") if self.qos is None else self.qos
         wanted = [topics.parse(name, native=bool(native)) for name in self.topic]
-        kept = self.durable is not None or settings.keeps_session
+        kept = self.outlasts or settings.keeps_session
         modes = [one_of(AckMode, ack, "--ack") if ack else _usual_ack(topic, kept=kept) for topic in wanted]
         return [
             self._spec(topic, mode, prefetch or _ahead(topic, count), qos)
@@ -98,18 +107,32 @@ class SubscribeOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TailOptions(SubscribeOptions):
-    """The same, and the end of a durable subscription."""
+    """The same, with a session that outlives the run, and the end of a durable subscription."""
+
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", metavar="FILE", help="Keep the session in FILE, and go on with it the next time (Bayeux)."
+        ),
+    ] = None
 
     forget: Annotated[
         bool, typer.Option("--forget", help="Delete the --durable subscription and what it kept; print nothing.")
     ] = False
 
+    @property
+    def outlasts(self) -> bool:
+        """Whether something keeps for us what comes while we are away."""
+        return self.durable is not None or self.resume is not None
+
     def check(self) -> None:
-        """Refuse to forget what has no name.
+        """Refuse to forget what has no name, and to acknowledge ahead of printing what is to be resumed.
 
         Raises:
-            UsageError: There is no `--durable`.
+            UsageError: There is no `--durable`, or an `--ack` that does not fit.
         """
+        if self.resume is not None and self.ack not in (None, AckMode.INDIVIDUAL):
+            raise UsageError("--resume acknowledges each message once it is printed, so it takes no other --ack")
         if self.forget and self.durable is None:
             raise UsageError("--forget needs --durable: only a durable subscription is remembered")
 
@@ -202,7 +225,13 @@ def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndO
     many = len(specs) > 1 or topics.is_wildcard(specs[0].topic)
     formatter = output.formatter(settings, with_topic=many, escaped=context.on_terminal)
     inbox = Inbox()
-    with connected_or_hosted(context, settings, inbox.put_batch) as connection:
+    with ExitStack() as stack:
+        shield: Shield = nullcontext
+        if what.resume is None:
+            connection = stack.enter_context(connected_or_hosted(context, settings, inbox.put_batch))
+        else:
+            connection = stack.enter_context(resumed(context, settings, what.resume, specs, inbox.put_batch))
+            shield = stack.enter_context(Interrupts()).held
         modes = subscribed(context, connection, specs)
         if what.forget:
             _forget(context, connection, modes)
@@ -215,6 +244,7 @@ def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndO
             handle=Writer(context.stdout, formatter, modes),
             complain=context.report,
             outages=Outages(context.say),
+            shield=shield,
         )
         receive_all(context, receiver)
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from math import inf
 
-from mqctl.adapters.base import Connection, EventSink
+from mqctl.adapters.base import Adapter, Connection, EventSink
 from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
@@ -48,15 +48,20 @@ def target_for(context: AppContext, settings: Settings) -> Target:
 
 
 @contextmanager
-def connected(target: Target, sink: EventSink) -> Iterator[Connection]:
+def connected(target: Target, sink: EventSink, adapter: Adapter | None = None) -> Iterator[Connection]:
     """Connect, and close at the end whatever happens; between, connect again as the target says.
+
+    Args:
+        target: Where to.
+        sink: Takes the events.
+        adapter: The transport; None is the one of the target's scheme.
 
     Raises:
         MqctlError: As `Adapter.connect`.
     """
     from mqctl.adapters.registry import adapter_for
 
-    adapter = adapter_for(target.scheme)
+    adapter = adapter or adapter_for(target.scheme)
     if not target.reconnect.within_s:
         with _advised(target), adapter.connect(target, sink=sink) as connection:
             yield connection

@@ -12,7 +12,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from msgspec import UNSET, Raw, UnsetType
 
@@ -32,10 +32,8 @@ from mqctl.protocols.bayeux.client_actions import (
 )
 from mqctl.protocols.bayeux.extensions import ext_of, with_ext
 from mqctl.protocols.bayeux.message import Message
+from mqctl.protocols.bayeux.orders import Orders
 from mqctl.protocols.bayeux.spec import VERSION, Advice, ConnectionType, Ext, Meta, Reconnect, error_text
-
-TIMEOUT_MS: Final = 60_000
-"""How long servers hold a connect if they do not say, as CometD's clients assume."""
 
 PAUSES: Final = Policy(within_s=math.inf, pause_max_s=30.0, first_s=1.0)
 """After a request that the server turned down."""
@@ -67,6 +65,7 @@ class Options:
         connection_type: What it speaks.
         ack: Whether it asks the server to keep messages until it has them.
         ext: What else its handshakes say.
+        by_hand: Whether each connect waits for `go_on`, because it tells the server that what came was handled.
         grace_ms: What an answer may take, beyond the time that the server holds a connect; None is for ever.
     """
 
@@ -74,14 +73,7 @@ class Options:
     ack: bool
     ext: Mapping[str, Any]
     grace_ms: int | None
-
-
-class _Orders(NamedTuple):
-    """What the server advised last (Bayeux, 2.4.1)."""
-
-    reconnect: str | None = None
-    interval_ms: float = 0
-    timeout_ms: float = TIMEOUT_MS
+    by_hand: bool = False
 
 
 class Client:
@@ -98,16 +90,19 @@ class Client:
         """When to call `wake`, if nothing comes before."""
         self.acknowledges = False
         """Whether the server keeps messages until it is told that they came."""
+        self.batch = 0
+        """The last batch that came whole, of those that it keeps."""
+        self.parked = False
+        """Whether the next connect waits for `go_on`."""
         self._options = options
         self._rng = rng
         self._ids = count(1)
         self._client_id: str | UnsetType = UNSET
-        self._orders = _Orders()
+        self._orders = Orders()
         self._cycle_id: str | None = None
         """Of the handshake or connect that is under way; there is never more than one."""
         self._proven = False
         self._had_one = False
-        self._batch = 0
         self._refusals = 0
         self._channels: dict[str, None] = {}
         self._open: dict[str, Message] = {}
@@ -118,16 +113,21 @@ class Client:
         """Requests that wait for a session."""
 
     @property
-    def timeout_ms(self) -> float:
-        """How long the server holds a connect."""
-        return self._orders.timeout_ms
+    def client_id(self) -> str | None:
+        """The secret that names the session; None while there is none."""
+        return None if self._client_id is UNSET else self._client_id
+
+    @property
+    def orders(self) -> Orders:
+        """What the server advised last."""
+        return self._orders
 
     def open(self, now_ns: int) -> list[Action]:
         """Ask for a session."""
         self.state = State.HANDSHAKING
         self._client_id = UNSET
-        self._proven = self.acknowledges = False
-        self._batch = 0
+        self._proven = self.acknowledges = self.parked = False
+        self.batch = 0
         request = self._request(Meta.HANDSHAKE)
         self._await(request, 0, now_ns)
         request.version = request.minimum_version = VERSION
@@ -136,6 +136,24 @@ class Client:
         if ext:
             request.ext = ext
         return [Send(Lane.REQUEST, request)]
+
+    def resume(self, client_id: str, batch: int) -> None:
+        """Take up a session in place of asking for one; its first connect waits for `go_on`.
+
+        Args:
+            client_id: Its name.
+            batch: The last that the server may be told of.
+        """
+        self.state = State.OPEN
+        self._client_id, self.batch = client_id, batch
+        self.acknowledges = self.parked = self._had_one = True
+
+    def go_on(self, now_ns: int) -> list[Action]:
+        """Connect again, if that waits for this."""
+        if not self.parked:
+            return []
+        self.parked = False
+        return self._connect_soon(now_ns)
 
     def publish(self, channel: str, data: Raw, ext: dict[str, Any] | None) -> tuple[str, list[Action]]:
         """Publish; returns the id of the request, for `Answered`."""
@@ -206,7 +224,7 @@ class Client:
 
     def _shaken(self, reply: Message, now_ns: int) -> list[Action]:
         self._cycle_id = self.wake_ns = None
-        self._heed(reply)
+        self._orders = self._orders.heed(reply)
         if not reply.successful:
             return self._turned_away(_words(reply), now_ns)
         offered = reply.supported_connection_types or []
@@ -245,7 +263,7 @@ class Client:
         self._cycle_id = self.wake_ns = None
         if self.state is State.LEAVING:
             return []
-        self._heed(reply)
+        self._orders = self._orders.heed(reply)
         orders = self._orders
         words = "the server wants a new session" if reply.successful else _words(reply)
         if orders.reconnect == Reconnect.NONE or orders.interval_ms < 0:
@@ -257,7 +275,10 @@ class Client:
             return self._pause(words, now_ns)
         self._refusals = 0
         if isinstance(batch := ext_of(reply, Ext.ACK), int):
-            self._batch = batch
+            self.batch = batch
+        if self._options.by_hand:
+            self.parked = True
+            return []
         return self._connect_soon(now_ns)
 
     def _left(self) -> list[Action]:
@@ -302,17 +323,6 @@ class Client:
         self.state, self._cycle_id = State.HANDSHAKING, None
         return [Forgotten(words), *self._pause(words, now_ns)]
 
-    def _heed(self, reply: Message) -> None:
-        """What is not advised stays as it was; advice that does not say when has CometD's usual values."""
-        if reply.advice:
-            self._orders = _Orders(
-                reply.advice.get(Advice.RECONNECT),
-                _number(reply.advice.get(Advice.INTERVAL), 0),
-                _number(reply.advice.get(Advice.TIMEOUT), TIMEOUT_MS),
-            )
-        elif not reply.successful:
-            self._orders = self._orders._replace(reconnect=None)
-
     def _connect_soon(self, now_ns: int) -> list[Action]:
         if self._orders.interval_ms <= 0:
             return self._connect(now_ns)
@@ -327,7 +337,7 @@ class Client:
             # To be answered at once proves the session.
             request.advice = {Advice.TIMEOUT: 0}
         if self.acknowledges:
-            with_ext(request, Ext.ACK, self._batch)
+            with_ext(request, Ext.ACK, self.batch)
         self._await(request, self._orders.timeout_ms, now_ns)
         return [Send(Lane.CONNECT, request)]
 
@@ -360,7 +370,3 @@ def _offers(spoken: ConnectionType) -> list[str]:
 def _words(reply: Message) -> str:
     """Why a server refuses, in its words; some give none."""
     return error_text(reply.error) if isinstance(reply.error, str) and reply.error else "the server does not say why"
-
-
-def _number(value: object, default: float) -> float:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else default

@@ -33,9 +33,10 @@ class Listen(NamedTuple):
 
 
 class Deliver(NamedTuple):
-    """A message for the user."""
+    """A message for the user. It has a number where the user is to say that it was handled."""
 
     message: Message
+    number: int | None = None
 
 
 class Answered(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET, Raw
 
-from mqctl.protocols.bayeux.client import PAUSES, REFUSALS_MAX, TIMEOUT_MS, Client, Options, State
+from mqctl.protocols.bayeux.client import PAUSES, REFUSALS_MAX, Client, Options, State
 from mqctl.protocols.bayeux.client_actions import (
     Action,
     Answered,
@@ -23,6 +23,7 @@ from mqctl.protocols.bayeux.client_actions import (
     Unsubscribed,
 )
 from mqctl.protocols.bayeux.message import Message
+from mqctl.protocols.bayeux.orders import TIMEOUT_MS
 from mqctl.protocols.bayeux.spec import ConnectionType, Error, Meta
 
 MS = 1_000_000
@@ -41,8 +42,9 @@ class Talk:
         ext: Mapping[str, Any] | None = None,
         grace_ms: int | None = GRACE_MS,
         connection_type: ConnectionType = ConnectionType.WEBSOCKET,
+        by_hand: bool = False,
     ):
-        options = Options(connection_type=connection_type, ack=ack, ext=ext or {}, grace_ms=grace_ms)
+        options = Options(connection_type=connection_type, ack=ack, ext=ext or {}, grace_ms=grace_ms, by_hand=by_hand)
         self.client = Client(options, random.Random(7))
         self.now_ns = 1_000
         self.actions: list[Action] = []
@@ -192,7 +194,7 @@ class TestConnect:
         assert talk.wakes_in_ms() == 250
         talk.wake(250)
         assert talk.wakes_in_ms() == 20_000 + GRACE_MS
-        assert talk.client.timeout_ms == 20_000
+        assert talk.client.orders.timeout_ms == 20_000
         talk.connected()
         assert talk.wakes_in_ms() == 250
         talk.wake(250)
@@ -425,3 +427,26 @@ class TestLeaving:
         talk.open()
         assert talk.client.leave() == [Left()]
         assert talk.client.state is State.OVER
+
+
+class TestByHand:
+    def test_a_connect_waits_until_what_came_was_handled(self):
+        talk = Talk(ack=True, by_hand=True)
+        talk.open()
+        assert talk.client.client_id is None
+        talk.shake(ext={"ack": True})
+        assert talk.client.client_id == "c1"
+        assert talk.connected(ext={"ack": 4}, advice={"maxInterval": 9_000}) == []
+        assert (talk.client.parked, talk.client.wake_ns) == (True, None)
+        assert (talk.client.batch, talk.client.orders.max_interval_ms) == (4, 9_000)
+        (send,) = talk.wants(talk.client.go_on(talk.now_ns))
+        assert send.message.ext == {"ack": 4}
+        assert talk.client.go_on(talk.now_ns) == []
+
+    def test_a_session_of_an_earlier_process(self):
+        talk = Talk(ack=True, by_hand=True)
+        talk.client.resume("c9", 5)
+        _, (send,) = talk.client.subscribe("/a")
+        assert send.message.client_id == "c9"
+        (send,) = talk.wants(talk.client.go_on(talk.now_ns))
+        assert (send.message.client_id, send.message.ext, send.message.advice) == ("c9", {"ack": 5}, {"timeout": 0})
