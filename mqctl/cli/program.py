@@ -27,6 +27,7 @@ COMMANDS = {
     "hub": "Run the embedded broker.",
     "demo": "See a rectangle turn and a chart move, with nothing else installed.",
     "bench": "Measure a broker under a load: rates, latencies, and whether every message came.",
+    "check": "Judge a history: was anything lost, doubled, out of order?",
     "probe": "Find out what a broker really does.",
     "profile": "List, show, add, choose and check profiles: named brokers with their settings.",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -30,6 +30,18 @@ class Ranges:
         else:
             self._ranges.append(Range(start, stop))
 
+    def add(self, start: int, stop: int) -> tuple[Range, ...]:
+        """Add the numbers from `start` up to `stop`, wherever they belong; those that were not in before."""
+        if not self._ranges or start >= self._ranges[-1].stop:
+            self.append(start, stop)
+            return (Range(start, stop),)
+        first = bisect_left(self._ranges, start, key=_stop)
+        last = bisect_right(self._ranges, stop, key=_start)
+        touched = self._ranges[first:last]
+        low, high = (touched[0].start, touched[-1].stop) if touched else (start, stop)
+        self._ranges[first:last] = [Range(min(low, start), max(high, stop))]
+        return span(start, stop).without(Ranges(touched)).all()
+
     def remove(self, number: int) -> bool:
         """Take a number out; whether it was in."""
         at = bisect_right(self._ranges, number, key=_start) - 1
@@ -41,9 +53,40 @@ class Ranges:
         ]
         return True
 
+    @property
+    def stop(self) -> int:
+        """One above the highest number; 0 when there is none."""
+        return self._ranges[-1].stop if self._ranges else 0
+
     def count(self) -> int:
         """How many numbers are in."""
         return sum(stop - start for start, stop in self._ranges)
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_right(self._ranges, number, key=_start) - 1
+        return at >= 0 and number < self._ranges[at].stop
+
+    def without(self, other: Ranges) -> Ranges:
+        """The numbers that are in this and not in the other."""
+        left: list[Range] = []
+        holes = iter(other._ranges)
+        hole = next(holes, None)
+        for start, stop in self._ranges:
+            at = start
+            while hole and hole.start < stop:
+                if hole.start > at:
+                    left.append(Range(at, hole.start))
+                at = max(at, hole.stop)
+                if hole.stop > stop:
+                    break
+                hole = next(holes, None)
+            if at < stop:
+                left.append(Range(at, stop))
+        return Ranges(left)
+
+    def common(self, other: Ranges) -> Ranges:
+        """The numbers that are in both."""
+        return self.without(self.without(other))
 
     def overlap(self, other: Ranges) -> int:
         """How many numbers are in both."""
@@ -78,3 +121,7 @@ def absent(seen: bytes | bytearray) -> Ranges:
 
 def _start(each: Range) -> int:
     return each.start
+
+
+def _stop(each: Range) -> int:
+    return each.stop

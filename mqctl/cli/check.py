@@ -1,0 +1,73 @@
+"""`mqctl check`: judge a history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, BinaryIO
+
+import typer
+
+from mqctl.cli.context import AppContext
+from mqctl.cli.expand import with_groups
+from mqctl.cli.help import Command, command_app
+from mqctl.errors import ExitCode, UsageError
+from mqctl.measurement.verdict import Verdict
+
+CODES = {Verdict.PASS: ExitCode.OK, Verdict.FAIL: ExitCode.WRONG, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
+
+app = command_app()
+
+
+@app.command(cls=Command)
+@with_groups
+def check(
+    ctx: typer.Context,
+    *,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A history, as in docs/history.md; - is standard input.")],
+    expect: Annotated[
+        list[str] | None,
+        typer.Option("--expect", metavar="NAMES", help="What must hold, such as fifo,no-loss; again for more."),
+    ] = None,
+    require_controls: Annotated[
+        bool, typer.Option("--require-controls", help="Trust a pass only where planted faults were found.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Judge a history: was anything lost, doubled, out of order? A pass, a failure, or inconclusive.
+
+    A history is a file of JSON lines that says who published what and who got what. Without --expect, it is judged by
+    what its header expects, or by what its protocol promises.
+
+    Examples:
+        mqctl check history.jsonl
+        mqctl check history.jsonl --expect fifo,agreement
+        mqctl check - --expect exactly-once --json < history.jsonl
+    """
+    from mqctl.cli.check_report import publish_report
+    from mqctl.experiments.check import check as check_history
+    from mqctl.experiments.history import Reader
+
+    context: AppContext = ctx.obj
+    words = [word.strip() for each in expect or () for word in each.split(",")]
+    with _opened(context, file) as source:
+        reader = Reader(source, "standard input" if file == "-" else file)
+        report = check_history(reader, expect=words, controls_required=require_controls)
+    publish_report(context, report, as_json=json_)
+    raise typer.Exit(CODES[report.verdict])
+
+
+@contextmanager
+def _opened(context: AppContext, file: str) -> Iterator[BinaryIO]:
+    if file == "-":
+        yield context.stdin
+        return
+    try:
+        source = (context.cwd / file).open("rb")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    with source:
+        try:
+            yield source
+        except OSError as error:
+            raise UsageError(f"cannot read {file}: {error.strerror}") from error

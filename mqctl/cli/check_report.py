@@ -1,0 +1,69 @@
+"""The report of `check`: coloured on a terminal, plain text in a pipe, or one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqctl.cli.context import AppContext
+from mqctl.experiments.check import Report
+from mqctl.experiments.diagram import ASCII, UNICODE, Segment, draw
+from mqctl.experiments.report import HEAD, document, facts, table, witnesses
+
+_TITLE_WIDTH = 12
+_GAP = "  "
+
+
+def publish_report(context: AppContext, report: Report, *, as_json: bool) -> None:
+    """Print a report; what is odd about the history goes to standard error."""
+    for remark in report.remarks:
+        context.report(remark)
+    if as_json:
+        import msgspec
+
+        context.emit(msgspec.json.encode(document(report)).decode())
+        return
+    shown = _colours if context.can_draw else _plain
+    for line in lines(report, UNICODE if context.has_unicode else ASCII):
+        context.emit(shown(context, line))
+
+
+def lines(report: Report, glyphs: str) -> list[list[Segment]]:
+    """The report, line by line."""
+    page = [[Segment(f"{title:<{_TITLE_WIDTH}}{text}")] for title, text in facts(report)]
+    page += [[], *([Segment(line)] for line in _aligned([HEAD, *table(report)]))]
+    for judged, witness in witnesses(report):
+        where = f" (line {witness.line})" if witness.line is not None else ""
+        page += [[], [Segment(f"{judged.answer.about}: {witness.text}{where}")], *draw(witness.rows, glyphs)]
+    return page
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_GAP.join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _plain(_context: AppContext, line: Sequence[Segment]) -> str:
+    from mqctl.cli.formats import escape
+
+    return escape("".join(segment.text for segment in line).encode())
+
+
+def _colours(context: AppContext, line: Sequence[Segment]) -> str:
+    """With the colours of the producers, by their names: the same in every diagram of every run."""
+    from zlib import crc32
+
+    from rich.color import ColorSystem
+    from rich.style import Style
+
+    from mqctl.experiments.answers import Look
+    from mqctl.views.theme import PLAIN, PRODUCERS, escape
+
+    if "NO_COLOR" in context.environ:
+        return _plain(context, line)
+    parts = []
+    for text, producer, look in line:
+        style = PLAIN if producer is None else PRODUCERS[crc32(producer.encode()) % len(PRODUCERS)]
+        if look is Look.MARKED:
+            style += Style(reverse=True)
+        parts.append(style.render(escape(text), color_system=ColorSystem.STANDARD))
+    return "".join(parts)

@@ -1,0 +1,198 @@
+"""The life of an acknowledgement: it holds, what is given back comes again, and nobody has more than its prefetch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from mqctl.experiments.answers import WITNESSES_MAX, Answer, Property, Witness
+from mqctl.experiments.events import (
+    BROKER,
+    Acked,
+    ConnectionLost,
+    Delivered,
+    Killed,
+    Nacked,
+    Requeued,
+    Settlement,
+    Subscribed,
+)
+from mqctl.experiments.ledger import Ledger
+from mqctl.experiments.pages import Page, Turn
+from mqctl.experiments.parties import Party
+from mqctl.measurement.ranges import Ranges
+
+_NOT_DRAINED = "the history does not end with all read: what was given back may have been on its way"
+
+Key = tuple[str, int]
+
+
+@dataclass(slots=True)
+class _Holder:
+    """A consumer that acknowledges: what it holds, and the acknowledgements that the broker did not confirm."""
+
+    cumulative: bool
+    prefetch: int | None
+    held: dict[Key, None] = field(default_factory=dict)
+    unsure: defaultdict[str, Ranges] = field(default_factory=lambda: defaultdict(Ranges))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How often a rule was broken, and how often it could have been."""
+
+    violations: int = 0
+    chances: int = 0
+    witnesses: list[Witness] = field(default_factory=list)
+
+    def broken(self, text: str, line: int | None = None) -> None:
+        self.violations += 1
+        if len(self.witnesses) < WITNESSES_MAX:
+            self.witnesses.append(Witness(text=text, line=line))
+
+
+class Acks:
+    """Consumers that acknowledge nothing are looked at for their flags only.
+
+    An acknowledgement that the broker did not confirm is forgotten when its consumer's connection is lost: it may not
+    have arrived. Memory grows with what is not settled.
+    """
+
+    def __init__(self) -> None:
+        self._holders: dict[str, _Holder] = {}
+        self._settled: defaultdict[str, defaultdict[str, Ranges]] = defaultdict(lambda: defaultdict(Ranges))
+        self._returned: defaultdict[str, dict[Key, str]] = defaultdict(dict)
+        self._party_of: dict[str, str] = {}
+        self._holds, self._returns, self._prefetch, self._flags = _Tally(), _Tally(), _Tally(), _Tally()
+        self._most = self._false_flags = 0
+
+    def turn(self, event: Turn) -> None:
+        """See `Checker`."""
+        match event:
+            case Subscribed(consumer=consumer, ack=ack) if ack != "auto":
+                self._party_of[consumer] = event.group or consumer
+                self._holders[consumer] = _Holder(ack == "client", event.prefetch)
+            case Killed(client=client) if client == BROKER:
+                for consumer in self._holders:
+                    self._gone(consumer, "the broker was killed")
+            case Killed(client=client) if client in self._holders:
+                self._gone(client, "its consumer was killed")
+            case ConnectionLost(client=client) if client in self._holders:
+                self._gone(client, "its consumer lost its connection")
+            case _:
+                pass
+
+    def read(self, page: Page, ledger: Ledger) -> None:  # noqa: ARG002 - as in the protocol
+        """See `Checker`."""
+        again = {id(event) for sheet in page.sheets for event, _ in sheet.again}
+        self._read_flags(page, again)
+        if not self._holders:
+            return
+        for event in page.events:
+            if isinstance(event, Delivered):
+                self._delivered(page, event, id(event) in again)
+            elif isinstance(event, Settlement) and event.consumer in self._holders:
+                self._settle(event)
+
+    def answers(self, ledger: Ledger) -> Iterator[Answer]:
+        """See `Checker`."""
+        for party, waiting in self._returned.items():
+            for (producer, n), why in waiting.items():
+                if _present(ledger.parties.get(party)):
+                    self._returns.broken(f"{producer}{n} did not come to {party} again after {why}")
+        unread = (_NOT_DRAINED,) if self._returns.violations and not ledger.drained else ()
+        yield _answer(Property.ACK_HOLDS, self._holds, "acknowledgements")
+        yield _answer(Property.REDELIVERY, self._returns, "messages given back", unread, certain=ledger.drained)
+        yield _answer(Property.PREFETCH, self._prefetch, "deliveries to consumers with a prefetch", most=self._most)
+        yield _answer(Property.FLAGS, self._flags, "second deliveries", flagged_first=self._false_flags)
+
+    def _read_flags(self, page: Page, again: set[int]) -> None:
+        for sheet in page.sheets:
+            flagged = [event for event in sheet.events if event.redelivered]
+            self._false_flags += sum(id(event) not in again for event in flagged)
+            for event, _ in sheet.again:
+                self._flags.chances += 1
+                if not event.redelivered:
+                    text = f"{event.consumer} got {event.producer}{event.n} again, not flagged as redelivered"
+                    self._flags.broken(text, page.line_of(event))
+
+    def _delivered(self, page: Page, event: Delivered, again: bool) -> None:
+        holder = self._holders.get(event.consumer)
+        if holder is None:
+            return
+        party, key = self._party_of[event.consumer], (event.producer, event.n)
+        if again:
+            self._returned[party].pop(key, None)
+            if event.n in self._settled[party][event.producer]:
+                text = f"{event.consumer} got {event.producer}{event.n} again, which had been acknowledged"
+                self._holds.broken(text, page.line_of(event))
+        holder.held[key] = None
+        if holder.prefetch is not None:
+            self._prefetch.chances += 1
+            self._most = max(self._most, len(holder.held))
+            if len(holder.held) > holder.prefetch:
+                text = f"{event.consumer} had {len(holder.held)} messages at a prefetch of {holder.prefetch}"
+                self._prefetch.broken(text, page.line_of(event))
+
+    def _settle(self, event: Settlement) -> None:
+        holder, party = self._holders[event.consumer], self._party_of[event.consumer]
+        key = (event.producer, event.n)
+        if isinstance(event, Acked):
+            for done in _covered(holder, key):
+                self._holds.chances += 1
+                self._settled[party][done[0]].add(done[1], done[1] + 1)
+                if not event.confirmed:
+                    holder.unsure[done[0]].add(done[1], done[1] + 1)
+            return
+        holder.held.pop(key, None)
+        if isinstance(event, Requeued) or event.requeue:
+            self._give_back(party, key, "it was refused" if isinstance(event, Nacked) else "it was given back")
+
+    def _gone(self, consumer: str, why: str) -> None:
+        holder, party = self._holders[consumer], self._party_of[consumer]
+        for key in holder.held:
+            self._give_back(party, key, why)
+        for producer, numbers in holder.unsure.items():
+            self._settled[party][producer] = self._settled[party][producer].without(numbers)
+        holder.held.clear()
+        holder.unsure.clear()
+
+    def _give_back(self, party: str, key: Key, why: str) -> None:
+        self._returns.chances += 1
+        self._returned[party][key] = why
+
+
+def _covered(holder: _Holder, key: Key) -> list[Key]:
+    """What an acknowledgement covers of what a consumer holds, and takes it away."""
+    if key not in holder.held:
+        return []
+    if not holder.cumulative:
+        del holder.held[key]
+        return [key]
+    covered = []
+    for each in list(holder.held):
+        del holder.held[each]
+        covered.append(each)
+        if each == key:
+            break
+    return covered
+
+
+def _present(party: Party | None) -> bool:
+    return party is not None and not party.members <= party.gone
+
+
+def _answer(
+    about: Property, tally: _Tally, of: str, doubts: tuple[str, ...] = (), *, certain: bool = True, **numbers: int
+) -> Answer:
+    return Answer(
+        about=about,
+        violations=tally.violations,
+        chances=tally.chances,
+        of=of,
+        witnesses=tally.witnesses,
+        doubts=doubts,
+        certain=certain,
+        numbers=numbers,
+    )
