@@ -28,9 +28,9 @@ def _lasts(flag: str, help_text: str) -> Any:
 class BayeuxOptions:
     """How clients of CometD and Faye are dealt with."""
 
-    hold: Annotated[float, _lasts("--hold", "How long a connect waits; proxies cut it after some 30 s.")] = (
-        _TERMS.timeout_ms / _MS_PER_S
-    )
+    hold: Annotated[
+        float, _lasts("--hold", "How long a connect waits, CometD's timeout; proxies cut it after some 30 s.")
+    ] = _TERMS.timeout_ms / _MS_PER_S
     max_interval: Annotated[float, _lasts("--max-interval", "How long a session lives without a connect.")] = (
         _TERMS.max_interval_ms / _MS_PER_S
     )

@@ -204,9 +204,10 @@ class Server:
         reply.version = reply.minimum_version = VERSION
         reply.supported_connection_types = self._connection_types
         reply.advice = session.advice()
-        if ext_of(message, Ext.ACK) is True:
-            session.keep_until_acknowledged()
-            with_ext(reply, Ext.ACK, True)
+        for name, agree in _AGREED.items():
+            if ext_of(message, name) is True:
+                agree(session)
+                with_ext(reply, name, True)
         return reply
 
     def _admit(self, session: ServerSession, message: Message, link: Link) -> None:
@@ -319,6 +320,11 @@ class _Request:
     alone: bool
 
 
+_AGREED: Final[Mapping[str, Callable[[ServerSession], None]]] = {
+    Ext.ACK: ServerSession.keep_until_acknowledged,
+    Ext.DELIVER_ONLY: ServerSession.wait_for_connects,
+}
+"""What a client may ask for in its handshake, by the name in `ext`."""
 _REQUESTS: Final = frozenset(Meta)
 _HANDLERS: Final[Mapping[str, Callable[[Server, ServerSession, Message], Message]]] = {
     Meta.DISCONNECT: Server._disconnect,

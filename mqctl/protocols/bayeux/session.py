@@ -149,6 +149,10 @@ class ServerSession:
         """Turn on the ack extension, which needs the order that connects alone keep."""
         self._queue.keeps = self.deliver_only = True
 
+    def wait_for_connects(self) -> None:
+        """Let connects alone deliver (`metaConnectDeliverOnly`)."""
+        self.deliver_only = True
+
     def connect(
         self,
         request: Message,

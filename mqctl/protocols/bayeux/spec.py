@@ -58,6 +58,8 @@ class Ext:
     ACK: Final = "ack"
     TIMESYNC: Final = "timesync"
     BINARY: Final = "binary"
+    DELIVER_ONLY: Final = "metaConnectDeliverOnly"
+    """In a handshake, ours: true has messages come with replies to connects only, by the name of CometD's option."""
     AUTHENTICATION: Final = "authentication"
     """In a handshake: an object with `user` and `password`, or with `token`, which is the password alone."""
     HEADERS: Final = "headers"

@@ -96,6 +96,17 @@ def test_deliver_only(socket):
     assert [each["channel"] for each in caller.connect()] == ["/a", "/meta/connect"]
 
 
+def test_deliver_only_for_one_session(house, socket):
+    """A client asks for it in its handshake, strictly, and is told; others are as they were."""
+    ordered = Caller(house, socket=socket, ext={"metaConnectDeliverOnly": True}).subscribe("/a").connected()
+    assert ordered.greeting["ext"] == {"metaConnectDeliverOnly": True}
+    others = [Caller(house, socket=socket, ext={"metaConnectDeliverOnly": said}) for said in (False, 1, "true")]
+    assert not any("ext" in other.greeting or other.session.deliver_only for other in others)
+    house.send("/a", b"1")
+    assert [each["channel"] for each in ordered.publish("/b")] == ["/b"]
+    assert [each["channel"] for each in ordered.connect()] == ["/a", "/meta/connect"]
+
+
 def test_scripts_keep_their_order(house):
     caller = Caller(house).subscribe("/a").connected()
     house.send("/a", b"1")
