@@ -12,9 +12,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from mqctl.hub.thread import HubThread
 from tests.brokers import chromium
 
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 T = TypeVar("T")
 
 
@@ -57,6 +58,14 @@ class Browser:
     def until_text(self, name: str, part: str) -> str:
         """Wait until an element says something."""
         return self.until(lambda: self.text(name), lambda text: part in text)
+
+    def visit(self, hub: HubThread, address: str = "", state: str = "connected over") -> None:
+        """Open the page of a hub anew, and wait until it says how it is connected."""
+        endpoint = hub.ask(lambda running: running.endpoints[-1])
+        self.driver.get("about:blank")
+        self.complaints()
+        self.driver.get(f"http://{endpoint}/{address}")
+        self.until_text("state-text", state)
 
     def complaints(self) -> list[str]:
         """What the browser wrote into its console since the last call: errors, and what the policy stopped."""

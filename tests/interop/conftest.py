@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, Secret, parse_url
 from tests.brokers import require
+from tests.brokers.program import Program
+from tests.interop.browser import Browser, browser
 
 USER, PASSWORD = "somebody", "pass:word"
 
@@ -36,3 +40,32 @@ def hub_urls() -> Iterator[tuple[str, ...]]:
 def hub(hub_urls: tuple[str, ...]) -> Endpoint:
     """Where it is over TCP."""
     return parse_url(hub_urls[0]).endpoints[0]
+
+
+@pytest.fixture(scope="session")
+def window() -> Iterator[Browser]:
+    """One browser for all tests: each opens the page anew."""
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page_hub() -> Iterator[HubThread]:
+    """A hub without a password, for its page."""
+    loopback = (Endpoint("127.0.0.1", 0),)
+    with HubThread(HubConfig(stomp=loopback, http=loopback)) as thread:
+        yield thread
+
+
+@pytest.fixture
+def mqctl(page_hub: HubThread, tmp_path: Path) -> Program:
+    """The installed command at that hub."""
+    return Program(environment={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MQCTL_URL": page_hub.urls[0]})
+
+
+@pytest.fixture
+def page(window: Browser, page_hub: HubThread) -> Iterator[Browser]:
+    """The page, connected; nothing in it may fail or break its policy."""
+    window.visit(page_hub)
+    yield window
+    assert window.complaints() == []
