@@ -76,6 +76,11 @@ def upstream_of(
         )
         context.say(f"the broker upstream is {target.name}, and has {_patterns(options)}")
         yield bridge
+        left = bridge.stats()
+        if left.waiting:
+            context.report(f"messages that the broker upstream has not confirmed: {left.waiting}")
+        if left.unknown:
+            context.report(f"messages that nobody knows of whether the broker upstream has them: {left.unknown}")
 
 
 def _patterns(options: UpstreamOptions) -> str:
@@ -113,6 +118,6 @@ def _heed(context: AppContext, event: Outage) -> None:
         case Disconnected():
             pass
         case Fault(reason=reason):
-            context.report(f"upstream: the broker says: {reason}")
+            context.report(f"upstream: {reason}")
         case _:
             assert_never(event)

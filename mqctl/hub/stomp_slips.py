@@ -49,10 +49,12 @@ class Slips:
         self.open -= 1
         match outcome:
             case Confirmed():
-                if last:
+                if last and receipt is not None:
                     self._session.receipt(receipt)
+                    self._exchange.mark_dirty(self._port)
             case Rejected(reason):
                 self._session.refuse(receipt, f"refused upstream: {reason}")
+                self._exchange.mark_dirty(self._port)
             case Unknown(reason):
                 if receipt is not None:
                     self._port.break_off(f"nobody knows whether a message arrived upstream: {reason}")
@@ -60,7 +62,6 @@ class Slips:
                 assert_never(outcome)
         if not self.open:
             self._settled()
-        self._exchange.mark_dirty(self._port)
 
 
 class Slip:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from time import monotonic_ns
 from typing import Final, Self, assert_never
 
 from mqctl.adapters.base import Connection, EventSink, SubscribeSpec
@@ -43,9 +45,15 @@ INBOX_MAX: Final = 20_000
 """Messages from the broker that the hub has not looked at; then the connection is not read for a while."""
 EVENTS_PER_TURN: Final = 1_000
 """Of the broker's, between two turns of everybody else's."""
+RETRY_S: Final = 0.01
+"""How soon a message is offered again for which the hub had no room."""
+COMPLAINTS_MAX: Final = 100
+"""Different ones that are made."""
 WAITING_MAX: Final = 10_000
 WAITING_BYTES_MAX: Final = 64 * 2**20
 """Messages on their way to the broker, and their payloads. A publisher is refused beyond that."""
+_PASSING: Final = frozenset({"memory_bytes", "backlog_messages", "backlog_bytes"})
+"""Limits of the hub's that subscribers make room within; only `--slow-consumer block` tells of them."""
 _HIGH, _LOW = 0.8, 0.5
 """Filled so far, publishers are held; so far, they are let go on."""
 
@@ -77,6 +85,8 @@ class Bridge:
         self._inbox = Inbox(limit=INBOX_MAX)
         self._exchange: Exchange | None = None
         self._due = False
+        self._taken: deque[ConnectionEvent] = deque()
+        self._complaints: set[str] = set()
         self._outbox: list[Letter] = []
         self._held: set[Port] = set()
         self._settled = asyncio.Event()
@@ -174,6 +184,8 @@ class Bridge:
         for letter, outcome in verdicts:
             self._count_waiting(letter.message.payload, -1)
             self._counts[_kind(outcome)] += 1
+            if isinstance(outcome, Rejected):
+                self._complain(f"refused: {outcome.reason}")
             letter.settled(outcome)
         if not self._waiting:
             self._settled.set()
@@ -198,8 +210,17 @@ class Bridge:
         self._due = False
         if self._exchange is None:
             return
-        for event in self._inbox.take(0, max_events=EVENTS_PER_TURN):
-            self._take(event)
+        self._taken = self._taken or deque(self._inbox.take(0, max_events=EVENTS_PER_TURN))
+        while self._taken:
+            event = self._taken.popleft()
+            try:
+                self._take(event)
+            except LimitExceeded:
+                # Publishers are held where the hub has no room, and the broker is one.
+                self._taken.appendleft(event)
+                self._due = True
+                self._hub.loop.call_later(RETRY_S, self._drain_inbox)
+                return
         if len(self._inbox):
             self._due = True
             self._hub.loop.call_soon(self._drain_inbox)
@@ -226,14 +247,23 @@ class Bridge:
                 assert_never(event)
 
     def _give(self, delivery: Delivery) -> None:
-        self._counts["received"] += 1
         exchange = self._hub
         try:
             message = self._translator.message(delivery, exchange.next_message_id())
             if message is not None:
                 exchange.apply(exchange.broker.publish(None, message, delivery.received_ns))
         except MqctlError as error:
+            if isinstance(error, LimitExceeded) and error.limit in _PASSING:
+                raise
             self._drop(delivery.topic, str(error))
+            self._complain(f"dropped: {error}")
+        self._counts["received"] += 1
+
+    def _complain(self, reason: str) -> None:
+        """Say it, once."""
+        if reason not in self._complaints and len(self._complaints) < COMPLAINTS_MAX:
+            self._complaints.add(reason)
+            self._heed(Fault(monotonic_ns(), reason))
 
     def _drop(self, destination: str, reason: str, count: int = 1) -> None:
         self._counts["dropped"] += count

@@ -18,7 +18,7 @@ CONFIRM_S: Final = 30.0
 """How long the broker may take to confirm a message; then its fate is unknown."""
 VERDICTS_MAX: Final = 500
 """Fates that are told at once."""
-_JOIN_S: Final = 1.0
+_JOIN_S: Final = 0.2
 
 
 class Letter(NamedTuple):
@@ -69,6 +69,7 @@ class Sender:
         """Send nothing more."""
         self._posted.put(None)
         for thread in self._threads:
+            # One that waits for a connection ends when that is closed.
             thread.join(_JOIN_S)
 
     def _send(self) -> None:
