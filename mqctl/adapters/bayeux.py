@@ -14,7 +14,7 @@ from mqctl.adapters import tls
 from mqctl.adapters.base import AdapterInfo, Connection, EventSink
 from mqctl.adapters.bayeux_carrier import END, Carrier, WebSocketCarrier
 from mqctl.adapters.bayeux_connection import LIMITS, BayeuxConnection, piece
-from mqctl.adapters.bayeux_http import Cookies
+from mqctl.adapters.bayeux_http import Cookies, authorization
 from mqctl.adapters.bayeux_kept import Kept
 from mqctl.adapters.bayeux_polling import PollingCarrier
 from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
@@ -75,7 +75,8 @@ class BayeuxAdapter:
                 hint="use bayeux+ws or bayeux+http",
             )
         polling = Dialer(replace(target, scheme=_polling_scheme(target.scheme)))
-        sockets = Dialer(target, text=True, end=END) if is_web_socket(target.scheme) else None
+        web = is_web_socket(target.scheme)
+        sockets = Dialer(target, text=True, end=END, headers=authorization(target)) if web else None
 
         def attempt(endpoint: Endpoint, deadline: float) -> Connection:
             call = _Call(target, endpoint, deadline, sink, self._kept, self._refusals)

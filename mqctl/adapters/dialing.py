@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 from mqctl.adapters import tls
@@ -81,18 +81,26 @@ class Dialer:
         subprotocols: What WebSocket offers to the server, in order of preference (RFC 6455, 1.9).
         text: Whether WebSocket carries as text what is text, or all as binary.
         end: What to read at the end of each message of WebSocket.
+        headers: Of the request for WebSocket.
 
     Raises:
         ConfigError: TLS cannot be spoken as asked.
     """
 
     def __init__(
-        self, target: Target, *, subprotocols: tuple[str, ...] = (), text: bool = False, end: bytes = b""
+        self,
+        target: Target,
+        *,
+        subprotocols: tuple[str, ...] = (),
+        text: bool = False,
+        end: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._target = target
         self._subprotocols = subprotocols
         self._text = text
         self._end = end
+        self._headers = headers or {}
         self._context = tls.context(target.tls) if is_encrypted(target.scheme) else None
 
     def dial(self, endpoint: Endpoint, deadline: float) -> Stream:
@@ -113,7 +121,9 @@ class Dialer:
             return stream
         from mqctl.adapters import websocket  # noqa: PLC0415 - its library is imported where it is used
 
-        offer = websocket.Offer(self._target.scheme, self._target.path, self._subprotocols, self._text, self._end)
+        offer = websocket.Offer(
+            self._target.scheme, self._target.path, self._subprotocols, self._text, self._end, self._headers
+        )
         return websocket.agreed(stream, endpoint, offer, deadline)
 
     def _reached(self, endpoint: Endpoint, deadline: float) -> socket.socket:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -49,7 +50,8 @@ _NO_WEB_SOCKET_HINT: Final = "is this the port of WebSocket?"
 class Offer(NamedTuple):
     """What we ask a server for.
 
-    `text` says whether what is UTF-8 goes as text, or all as binary; `end` is what to read at the end of each message.
+    `text` says whether what is UTF-8 goes as text, or all as binary; `end` is what to read at the end of each message;
+    `headers` go with the request.
     """
 
     scheme: str
@@ -57,6 +59,7 @@ class Offer(NamedTuple):
     subprotocols: tuple[str, ...]
     text: bool
     end: bytes = b""
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def agreed(stream: Stream, endpoint: Endpoint, offer: Offer, deadline: float) -> Stream:
@@ -90,12 +93,12 @@ def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> Mapping[str, s
     path = quote(offer.path or USUAL_PATH, safe=_PATH_SAFE)
     client = websocket.WebSocket()
     # As a header of our own: given as `subprotocols`, a server that names none would be refused.
-    offered = [f"Sec-WebSocket-Protocol: {', '.join(offer.subprotocols)}"] if offer.subprotocols else []
+    offered = {"Sec-WebSocket-Protocol": ", ".join(offer.subprotocols)} if offer.subprotocols else {}
     try:
         client.connect(  # type: ignore[no-untyped-call]  # half of websocket-client has types
             f"{'wss' if is_encrypted(offer.scheme) else 'ws'}://{endpoint}{path}",
             socket=wire,
-            header=offered,
+            header={**offered, **offer.headers},
             suppress_origin=True,
             redirect_limit=0,
         )

@@ -28,6 +28,8 @@ class FakeServer:
         self.advice: Message = {"reconnect": "retry", "interval": 0, "timeout": 20_000}
         self.headers: dict[str, str] = {}
         self.events: list[bytes] | None = None
+        self.asked: list[dict[str, str]] = []
+        """The headers of what was no POST: WebSockets and streams."""
         self.streams: list[str] = []
         """The paths of the streams that were asked for."""
         self.status = 200
@@ -130,6 +132,7 @@ def fake_server() -> Iterator[tuple[FakeServer, Target]]:
             self.wfile.write(body)
 
         def do_GET(self) -> None:
+            fake.asked.append({name.lower(): value for name, value in self.headers.items()})
             if fake.events is None or self.headers.get("Accept") != "text/event-stream":
                 self.send_error(400)
                 return

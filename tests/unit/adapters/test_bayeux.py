@@ -107,6 +107,13 @@ class TestConnecting:
         assert message["ext"]["authentication"] == {"user": "me", "password": "s:1"}
         assert base64.b64decode(headers["authorization"].removeprefix("Basic ")) == b"me:s:1"
 
+    @pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+sse"])
+    def test_a_gateway_before_websockets_and_streams_hears_it_too(self, fake, target, scheme):
+        fake.events = []
+        with connected(target, scheme=scheme, user="me", password=Secret("s:1")):
+            (headers,) = fake.asked
+        assert base64.b64decode(headers["authorization"].removeprefix("Basic ")) == b"me:s:1"
+
     def test_a_user_without_a_password(self, fake, target):
         with connected(target, user="me"):
             assert fake.requests[0][1][0]["ext"]["authentication"] == {"user": "me", "password": ""}
