@@ -208,8 +208,13 @@ class _Request:
         if mine != self.tries:
             return  # it broke off on the way
         own = self.link if self.peer.socket else Link(address="a", owner=self.link.owner)
-        self.peer.world.serve(self.body, own, lambda messages: self.respond(mine, messages))
+        world = self.peer.world
+        world.serve(self.body, own, lambda messages: self.respond(mine, messages))
         self.link.owner = own.owner
+        if not self.peer.socket and b"scribe" in self.body and world.rng.random() < world.repeats:
+            # The same again, and its answer is for nobody. A publish would be a message more.
+            again = Link(address="a", owner=self.link.owner)
+            world.after(world.rng.choice((1, 30)), lambda: world.serve(self.body, again, lambda _: None))
 
     def respond(self, mine: int, messages: list[Message]) -> None:
         if mine != self.tries:
