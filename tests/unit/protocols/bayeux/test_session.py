@@ -58,6 +58,18 @@ def test_a_message_ends_the_wait_of_a_request(house):
     assert caller.poll() == []
 
 
+def test_a_connect_that_could_wait_for_more(house):
+    """Only where messages are all that would end its wait."""
+    caller = Caller(house).subscribe("/a").connected()
+    caller.connect()
+    assert not caller.session.eager(house.now_ns)
+    house.send("/a", b"1")
+    assert caller.session.eager(house.now_ns)
+    assert not caller.session.eager(house.now_ns + 20_000 * MS)
+    caller.poll()
+    assert not caller.session.eager(house.now_ns)
+
+
 def test_over_a_socket_a_message_leaves_the_connect_waiting(house):
     caller = Caller(house, socket=True).subscribe("/a").connected()
     caller.connect()
