@@ -14,7 +14,7 @@ from mqctl.adapters.base import Connection, EventSink, SubscribeSpec
 from mqctl.adapters.inbox import Inbox
 from mqctl.broker.refusals import LimitExceeded
 from mqctl.broker.values import DropReason, Message
-from mqctl.errors import MqctlError
+from mqctl.errors import MqctlError, RefusedError
 from mqctl.hub.events import MessagesDropped, UpstreamBack, UpstreamLost
 from mqctl.hub.exchange import Exchange, Port
 from mqctl.hub.upstream import Settled, UpstreamStats
@@ -54,6 +54,7 @@ WAITING_BYTES_MAX: Final = 64 * 2**20
 """Messages on their way to the broker, and their payloads. A publisher is refused beyond that."""
 _PASSING: Final = frozenset({"memory_bytes", "backlog_messages", "backlog_bytes"})
 """Limits of the hub's that subscribers make room within; only `--slow-consumer block` tells of them."""
+_SCOPE_HINT: Final = "--upstream-topic says which topics are there, such as sensors.**"
 _HIGH, _LOW = 0.8, 0.5
 """Filled so far, publishers are held; so far, they are let go on."""
 
@@ -96,7 +97,11 @@ class Bridge:
         self.connection = connection = connect(self._sink)
         for topic in scope.subscriptions():
             # What a broker keeps for newcomers would come again with each connection.
-            connection.subscribe(SubscribeSpec(topic=topic, retained=Retained.SKIP), timeout_s=SUBSCRIBE_S)
+            try:
+                connection.subscribe(SubscribeSpec(topic=topic, retained=Retained.SKIP), timeout_s=SUBSCRIBE_S)
+            except RefusedError as error:
+                error.hint = _SCOPE_HINT
+                raise
         self._to_hub = connection.greeting.dialect is Dialect.HUB or scheme.startswith("bayeux")
         self._sender = Sender(connection, self._judged)
 

@@ -84,21 +84,33 @@ class Translator:
         Raises:
             TopicError: The hub has no such topic.
         """
-        topic = topics.parse(delivery.topic)
-        if topic.native is not None:
-            raise TopicError(f"the hub has no such topic: {delivery.topic!r}")
-        if is_internal(topic.levels):
+        levels = _levels(delivery.topic)
+        if is_internal(levels):
             return None
         headers = delivery.headers
         return Message(
             id=message_id,
-            address=Address(AddressKind.TOPIC, ".".join(level.replace(".", _DOT) for level in topic.levels)),
+            address=Address(AddressKind.TOPIC, ".".join(level.replace(".", _DOT) for level in levels)),
             payload=delivery.payload,
             headers=tuple(
                 [each for each in headers.items() if each[0] not in NOT_FORWARDED and each[0] != PATH_HEADER]
             ),
             persistent=headers.get(Header.PERSISTENT) == "true",
         )
+
+
+def _levels(name: str) -> tuple[str, ...]:
+    try:
+        topic = topics.parse(name)
+        if topic.native is None:
+            return topic.levels
+        raise TopicError(f"the hub has no such topic: {name!r}")
+    except TopicError:
+        # ActiveMQ names its advisories after subscriptions, wildcards and all.
+        levels = tuple(name.removeprefix(topics.STOMP_TOPIC_PREFIX).replace("/", ".").split("."))
+        if is_internal(levels):
+            return levels
+        raise
 
 
 def bare(message: Outgoing) -> Outgoing:

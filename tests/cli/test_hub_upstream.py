@@ -14,6 +14,7 @@ import pytest
 
 from mqctl.errors import ExitCode
 from mqctl.hub.config import HubConfig
+from mqctl.hub.rules import Rules, read_rule
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, Secret
 from tests.cli.commands import Result, Running
@@ -104,6 +105,14 @@ def test_a_wrong_password_is_refused(mqctl: Callable[..., Result], home: dict[st
     code, out, err = mqctl("hub", "--stomp", HERE, "--upstream", guarded, env=home)
     assert (code, out) == (ExitCode.REFUSED, b"")
     assert "no user was given" in err
+
+
+def test_topics_that_the_broker_denies_are_refused(mqctl: Callable[..., Result], home: dict[str, str]) -> None:
+    rules = Rules(subscribe=(read_rule("open.**"),))
+    with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),), rules=rules)) as hub:
+        code, out, err = mqctl("hub", "--stomp", HERE, "--upstream", hub.url, env=home)
+    assert (code, out) == (ExitCode.REFUSED, b"")
+    assert "hint: --upstream-topic says which topics are there" in err
 
 
 @pytest.mark.parametrize(

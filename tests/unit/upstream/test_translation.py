@@ -67,8 +67,16 @@ def test_a_dot_within_a_level_comes_and_goes():
     assert DOTTED.outgoing(got, NOW_NS).topic == Topic(levels=("a%2Eb", "c"))
 
 
-def test_what_a_broker_tells_of_itself_is_not_for_the_hubs_clients():
-    assert DOTTED.message(delivery("ActiveMQ.Advisory.Topic"), "id") is None
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "ActiveMQ.Advisory.Topic",
+        "/topic/ActiveMQ.Advisory.Consumer.Topic.>",
+        "ActiveMQ/Advisory/Consumer/Topic/#",
+    ],
+)
+def test_what_a_broker_tells_of_itself_is_not_for_the_hubs_clients(topic):
+    assert DOTTED.message(delivery(topic), "id") is None
 
 
 @pytest.mark.parametrize("topic", ["/exchange/logs/a", "a..b", "a.+"])
