@@ -7,13 +7,32 @@ import subprocess
 
 import pytest
 
+from mqctl.hub.thread import HubThread
 from mqctl.target import parse_url
-from tests.brokers.files import foreign
+from tests.brokers.files import INTEROP, foreign
+from tests.hub.client import Client
+from tests.interop.browser import Browser
 from tests.interop.conftest import PASSWORD
 
 pytestmark = pytest.mark.broker("faye-client")
 
 LIMIT_S = 25.0
+
+LISTEN = """
+const [path, ready] = arguments;
+window.heard = [];
+window.EventSource = class extends EventSource {
+  constructor(url) {
+    super(url);
+    this.addEventListener("message", (event) => heard.push(...JSON.parse(event.data)));
+  }
+};
+window.got = [];
+const client = new Faye.Client(path);
+client.disable("websocket");
+client.subscribe("/f/*", (data) => got.push(data)).then(() => ready(client._dispatcher.connectionType));
+"""
+"""With an eye on the browser's own EventSource."""
 
 
 @pytest.mark.parametrize("transport", ["long-polling", "websocket"])
@@ -24,3 +43,19 @@ def test_round_trip(hub_urls: tuple[str, ...], transport: str) -> None:
     ended = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=LIMIT_S, check=False)
     assert ended.returncode == 0, ended.stderr.decode()
     assert json.loads(ended.stdout) == {"type": transport, "got": list(range(20))}
+
+
+@pytest.mark.broker("chromium")
+def test_server_sent_events(window: Browser, page_hub: HubThread) -> None:
+    """A browser hears all from its EventSource, every message once and in order. Faye uses it at home only."""
+    http = page_hub.ask(lambda hub: hub.endpoints[1])
+    window.driver.get(f"http://{http}/healthz")
+    window.js((INTEROP / "faye/node_modules/faye/client/faye-browser.js").read_text() + "\nwindow.Faye = Faye;")
+    assert window.driver.execute_async_script(LISTEN, "/bayeux") == "eventsource"
+    with Client(page_hub.endpoint) as publisher:
+        for number in range(20):
+            publisher.publish("/topic/f.x", str(number).encode())
+    assert window.until(lambda: window.js("return got"), lambda got: len(got) >= 20) == list(range(20))
+    heard = window.js("return heard")
+    assert [each["data"] for each in heard if each["channel"] == "/f/x"] == list(range(20))
+    window.driver.get("about:blank")
