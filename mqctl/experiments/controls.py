@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
-from mqctl.experiments.events import Fault, Planted
+from mqctl.experiments.events import Fault, Planted, message
 from mqctl.experiments.pages import Turn
 
 
@@ -68,6 +68,8 @@ def partner(planted: Planted) -> Place:
 
 def describe(planted: Planted) -> str:
     """A planted fault in words."""
-    message, other = f"{planted.producer}{planted.n}", partner(planted)
-    more = {Fault.SWAP: f" and {other.producer}{other.n}", Fault.DELAY: f" by {planted.delay_ns / 1e6:g} ms"}
-    return f"{planted.fault} of {message}{more.get(planted.fault, '')} at {planted.consumer}"
+    other = message(partner(planted).producer, planted.with_n)
+    more = {Fault.SWAP: f" and {other}", Fault.DELAY: f" by {planted.delay_ns / 1e6:g} ms"}
+    return (
+        f"{planted.fault} of {message(planted.producer, planted.n)}{more.get(planted.fault, '')} at {planted.consumer}"
+    )

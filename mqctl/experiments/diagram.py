@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mqctl.experiments.answers import Cell, Look, Row
+from mqctl.experiments.events import message
 
 UNICODE = "┌─┬┐│└┴┘"
 ASCII = "+-++|+++"
@@ -28,7 +29,7 @@ def draw(rows: Sequence[Row], glyphs: str = UNICODE) -> list[list[Segment]]:
 
 def label(cell: Cell) -> str:
     """What stands in a box."""
-    name = f"{cell.producer}{cell.n}"
+    name = message(cell.producer, cell.n)
     match cell.look:
         case Look.MARKED:
             return f"{name}!"

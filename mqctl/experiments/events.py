@@ -218,6 +218,11 @@ class Strange(msgspec.Struct, frozen=True, gc=False):
     kind: str
 
 
+def message(producer: str, n: int) -> str:
+    """How a message is called: `A7`, or where the producer's name ends in a digit, `p1:7`."""
+    return f"{producer}:{n}" if producer[-1:].isdigit() else f"{producer}{n}"
+
+
 Outcome: TypeAlias = Confirmed | Rejected | Unknown
 Settlement: TypeAlias = Acked | Nacked | Requeued
 Event: TypeAlias = (

@@ -59,7 +59,7 @@ class Side:
         self.in_turn = 0
         self.late_places: list[int] = []
         self.skipped: dict[int, Skipped] = {}
-        self.last: int | None = None
+        self.last = 0
 
     def rest(self) -> array[int]:
         """What was not compared yet."""
@@ -148,10 +148,9 @@ class Pair:
     def _caught_up(self, side: Side, key: int) -> int:
         """A message that was skipped came to the other too: its place at `side`, which had it long before."""
         skipped = side.skipped.pop(key)
-        overtaken = self.common - side.behind(skipped)
-        self.inversions += overtaken
-        if overtaken and side.last is not None:
-            self._tell(Difference(key, side.last) if side is self.one else Difference(side.last, key))
+        # At least the message behind which it was found missing.
+        self.inversions += self.common - side.behind(skipped)
+        self._tell(Difference(key, side.last) if side is self.one else Difference(side.last, key))
         return skipped.place
 
     def _tell(self, difference: Difference) -> None:

@@ -17,6 +17,7 @@ from mqctl.experiments.events import (
     Requeued,
     Settlement,
     Subscribed,
+    message,
 )
 from mqctl.experiments.ledger import Ledger
 from mqctl.experiments.pages import Page, Turn
@@ -100,7 +101,7 @@ class Acks:
         for party, waiting in self._returned.items():
             for (producer, n), why in waiting.items():
                 if _present(ledger.parties.get(party)):
-                    self._returns.broken(f"{producer}{n} did not come to {party} again after {why}")
+                    self._returns.broken(f"{message(producer, n)} did not come to {party} again after {why}")
         unread = (_NOT_DRAINED,) if self._returns.violations and not ledger.drained else ()
         yield _answer(Property.ACK_HOLDS, self._holds, "acknowledgements")
         yield _answer(Property.REDELIVERY, self._returns, "messages given back", unread, certain=ledger.drained)
@@ -114,7 +115,7 @@ class Acks:
             for event, _ in sheet.again:
                 self._flags.chances += 1
                 if not event.redelivered:
-                    text = f"{event.consumer} got {event.producer}{event.n} again, not flagged as redelivered"
+                    text = f"{event.consumer} got {message(event.producer, event.n)} again, not flagged as redelivered"
                     self._flags.broken(text, page.line_of(event))
 
     def _delivered(self, page: Page, event: Delivered, again: bool) -> None:
@@ -125,7 +126,7 @@ class Acks:
         if again:
             self._returned[party].pop(key, None)
             if event.n in self._settled[party][event.producer]:
-                text = f"{event.consumer} got {event.producer}{event.n} again, which had been acknowledged"
+                text = f"{event.consumer} got {message(event.producer, event.n)} again, which had been acknowledged"
                 self._holds.broken(text, page.line_of(event))
         holder.held[key] = None
         if holder.prefetch is not None:
@@ -167,15 +168,10 @@ def _covered(holder: _Holder, key: Key) -> list[Key]:
     """What an acknowledgement covers of what a consumer holds, and takes it away."""
     if key not in holder.held:
         return []
-    if not holder.cumulative:
-        del holder.held[key]
-        return [key]
-    covered = []
-    for each in list(holder.held):
+    order = list(holder.held) if holder.cumulative else [key]
+    covered = order[: order.index(key) + 1]
+    for each in covered:
         del holder.held[each]
-        covered.append(each)
-        if each == key:
-            break
     return covered
 
 

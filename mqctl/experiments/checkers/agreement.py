@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 from mqctl.experiments.answers import WITNESSES_MAX, Answer, Cell, Look, Property, Row, Witness
 from mqctl.experiments.controls import describe, partner
-from mqctl.experiments.events import NUMBER_BITS, Fault, Planted
+from mqctl.experiments.events import NUMBER_BITS, Fault, Planted, message
 from mqctl.experiments.ledger import Ledger
 from mqctl.experiments.pages import Page, Sheet, Turn
 from mqctl.experiments.pairwise import Difference, Order, Pair
@@ -136,8 +136,9 @@ class Agreement:
     def _witness(self, names: tuple[str, str], pair: Pair, difference: Difference) -> Witness:
         one, other = (self._cell(key) for key in difference)
         reverse = Difference(difference.second, difference.first)
+        first, second = message(one.producer, one.n), message(other.producer, other.n)
         return Witness(
-            text=f"{names[0]} got {one.producer}{one.n} before {other.producer}{other.n}, {names[1]} after",
+            text=f"{names[0]} got {first} before {second}, {names[1]} after",
             rows=(
                 Row(names[0], self._cells(pair.one.order, difference)),
                 Row(names[1], self._cells(pair.other.order, reverse)),
@@ -170,8 +171,7 @@ class Agreement:
                 if (one < two) != (three < four):
                     inverted.append(planted)
         # They are among those that were counted, or the counting is blind.
-        if len(inverted) <= self._pairs[names].inversions:
-            found.update(inverted)
+        found.update(inverted[: self._pairs[names].inversions])
         return len(inverted)
 
     def _uncommon(self, names: tuple[str, str], pair: Pair) -> int:

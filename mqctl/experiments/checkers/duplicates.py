@@ -8,7 +8,7 @@ from mqctl.experiments.answers import WITNESSES_MAX, Answer, Property, Witness
 from mqctl.experiments.checkers import blind
 from mqctl.experiments.checkers.drawing import drawn, place_of
 from mqctl.experiments.controls import Controls, look_for
-from mqctl.experiments.events import BROKER, ConnectionLost, Delivered, Fault, Killed
+from mqctl.experiments.events import BROKER, ConnectionLost, Delivered, Fault, Killed, message
 from mqctl.experiments.ledger import Ledger
 from mqctl.experiments.pages import Page, Sheet, Turn
 
@@ -46,7 +46,9 @@ class Duplicates:
         self._to_two += twice
         for wanted, shown in ((True, self._witnesses), (twice, self._shared_witnesses)):
             if wanted and len(shown) < WITNESSES_MAX:
-                text = f"{event.consumer} got {event.producer}{event.n}, which {sheet.party.name} had got before"
+                text = (
+                    f"{event.consumer} got {message(event.producer, event.n)}, which {sheet.party.name} had got before"
+                )
                 shown.append(Witness(text=text, line=page.line_of(event), rows=(drawn(sheet, event, {event.n}),)))
 
     def answers(self, ledger: Ledger) -> Iterator[Answer]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mqctl.experiments.answers import WITNESSES_MAX, Answer, Cell, Look, Property, Row, Witness
 from mqctl.experiments.checkers import blind
 from mqctl.experiments.controls import Controls, look_for
-from mqctl.experiments.events import Fault, Foreign
+from mqctl.experiments.events import Fault, Foreign, message
 from mqctl.experiments.ledger import Ledger, Producer
 from mqctl.experiments.pages import Page, Turn
 from mqctl.experiments.parties import Party
@@ -33,9 +33,9 @@ class _Sum:
     def show(self, about: Property, party: str, producer: str, numbers: Ranges, *, came: Ranges, why: str) -> None:
         shown = self.witnesses.setdefault(about, [])
         for start, stop in numbers.all()[: WITNESSES_MAX - len(shown)]:
-            names = f"{producer}{start}" if stop == start + 1 else f"{producer}{start} to {producer}{stop - 1}"
+            last = f" to {message(producer, stop - 1)}" if stop > start + 1 else ""
             cells = _cells(producer, Range(start, stop), came)
-            shown.append(Witness(text=f"{party} {why} {names}", rows=(Row(party, cells),)))
+            shown.append(Witness(text=f"{party} {why} {message(producer, start)}{last}", rows=(Row(party, cells),)))
 
 
 class Loss:

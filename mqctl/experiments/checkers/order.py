@@ -8,7 +8,7 @@ from mqctl.experiments.answers import WITNESSES_MAX, Answer, Property, Witness
 from mqctl.experiments.checkers import blind
 from mqctl.experiments.checkers.drawing import drawn, place_of
 from mqctl.experiments.controls import Controls, Place, swapped_within
-from mqctl.experiments.events import Delivered, Fault, Planted
+from mqctl.experiments.events import Delivered, Fault, Planted, message
 from mqctl.experiments.ledger import Ledger
 from mqctl.experiments.pages import Late, Page, Sheet, Turn
 
@@ -45,7 +45,9 @@ class Order:
         self._episodes += not follows
         self._last = event
         if not follows and len(self._witnesses) < WITNESSES_MAX:
-            text = f"{event.consumer} got {event.producer}{event.n} after {event.producer}{late.behind}"
+            text = (
+                f"{event.consumer} got {message(event.producer, event.n)} after {message(event.producer, late.behind)}"
+            )
             row = drawn(sheet, event, {event.n, late.behind})
             self._witnesses.append(Witness(text=text, line=page.line_of(event), rows=(row,)))
 
