@@ -308,14 +308,9 @@ export class Bayeux {
 
 /** What a channel may be subscribed to by: itself, then the patterns that match it (Bayeux, 2.2.1). */
 export function patterns(channel) {
-  const found = [channel];
-  for (let end = channel.lastIndexOf("/"), last = true; end >= 0; end = channel.lastIndexOf("/", end - 1), last = false) {
-    const parent = channel.slice(0, end);
-    if (last) found.push(`${parent}/*`);
-    found.push(`${parent}/**`);
-    if (!end) break;
-  }
-  return found;
+  const segments = channel.split("/");
+  const parents = segments.map((_, depth) => segments.slice(0, depth).join("/")).slice(1);
+  return [channel, `${parents.at(-1)}/*`, ...parents.map((parent) => `${parent}/**`)];
 }
 
 /** The text of an error, `403:reason:text`, for people. */

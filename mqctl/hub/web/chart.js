@@ -60,7 +60,7 @@ export class Chart {
   render(pen, size) {
     if (this.kind === "bars") this.drawBars(pen, size);
     else if (this.kind === "line") this.drawLine(pen, size);
-    else this.paper.write("Nothing yet. Try: mqctl publish chart 3 7 12 5 18 9 4", size.width / 2, size.height / 2, "center");
+    else this.paper.note("Nothing yet. Try: mqctl publish chart 3 7 12", size);
     this.tell();
   }
 

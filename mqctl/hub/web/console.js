@@ -32,8 +32,9 @@ class Fates {
 
   toString() {
     if (!this.attempted) return "";
-    const why = this.why && ` · ${this.why}`;
-    return `attempted ${this.attempted}, confirmed ${this.confirmed}, rejected ${this.rejected}, unknown ${this.unknown}${why}`;
+    const { attempted, confirmed, rejected, unknown, why } = this;
+    const counts = `attempted ${attempted}, confirmed ${confirmed}, rejected ${rejected}, unknown ${unknown}`;
+    return why ? `${counts} · ${why}` : counts;
   }
 }
 

@@ -82,7 +82,7 @@ export class Dots {
       const flip = x(at.x) > width - 70;
       paper.write(producerId.slice(0, 6), x(at.x) + (flip ? -10 : 10), place.y(at.y), flip ? "right" : "left", "ink");
     }
-    if (!producers.size) paper.write("Nothing yet. Start the circle in the Console.", width / 2, height / 2, "center");
+    if (!producers.size) paper.note("Nothing yet. Start the circle in the Console.", { width, height });
     const count = `${producers.size} producer${producers.size === 1 ? "" : "s"}`;
     find("dots-paper").setAttribute("aria-label", producers.size ? `Positions of ${count}` : "Waiting for positions");
   }

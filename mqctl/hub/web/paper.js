@@ -57,6 +57,11 @@ export class Paper {
     pen.fillText(text, x, y);
   }
 
+  /** A text in the middle. */
+  note(text, { width, height }) {
+    this.write(text, width / 2, height / 2, "center");
+  }
+
   /** The width of the widest label of an axis. */
   room(axis) {
     return Math.max(...axis.ticks.map((tick) => this.pen.measureText(formatNumber(tick)).width));
