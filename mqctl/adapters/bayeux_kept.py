@@ -14,15 +14,13 @@ from mqctl.adapters.bayeux_http import Cookies
 from mqctl.errors import ConfigError, MeasuredWrong, UnsupportedError
 from mqctl.protocols.bayeux.client import Client
 from mqctl.protocols.bayeux.client_actions import Action, Deliver
+from mqctl.protocols.bayeux.orders import MAX_INTERVAL_MS
 from mqctl.protocols.bayeux.resume import SavedSession, Tally
 from mqctl.protocols.bayeux.spec import ConnectionType
 from mqctl.target import Target
 
 SAVED_EVERY_S: Final = 1.0
 """How often what changes all the time is written down. Older numbers of batches only let messages come twice."""
-
-USUAL_MAX_INTERVAL_MS: Final = 10_000
-"""How long servers keep a session without a connect where they do not say: CometD's default, and the hub's."""
 
 
 class Kept:
@@ -76,7 +74,7 @@ class Kept:
     @property
     def lives_ms(self) -> float:
         """How long the server keeps it without a connection, as it says or as is usual."""
-        return (self._saved and self._saved.max_interval_ms) or USUAL_MAX_INTERVAL_MS
+        return (self._saved and self._saved.max_interval_ms) or MAX_INTERVAL_MS
 
     @property
     def name(self) -> str:

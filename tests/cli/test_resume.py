@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mqctl.hub.thread import HubThread
 from mqctl.protocols.bayeux.session import Terms
 from mqctl.target import Endpoint
 from mqctl.testing import Link
+from tests.cli.commands import MQCTL, run
 from tests.cli.resuming import MESSAGES, TOPIC, cut_off, publishing
 from tests.unit.adapters.fake_bayeux import fake_server
 
@@ -95,6 +97,26 @@ def test_a_connection_that_breaks_loses_nothing_either(start, hub, file):
                 tail.said("connected again")
         code, out, _ = tail.end()
     assert (code, [int(line) for line in out.split()]) == (ExitCode.OK, list(range(MESSAGES)))
+
+
+@pytest.mark.parametrize("scheme", ["bayeux+http", "bayeux+ws"])
+def test_whoever_reads_slowly_keeps_the_session(home, file, scheme):
+    """The server is told nothing while a pipe is full, for longer than it keeps a session that it hears nothing of."""
+    kept_s = 4
+    terms = Terms(max_interval_ms=kept_s * 1000, timeout_ms=300)
+    with HubThread(HubConfig(stomp=(), http=HTTP, bayeux_terms=terms)) as hub:
+        url = f"{scheme}://{hub.endpoint}"
+        command = [MQCTL, "tail", "a", "--resume", str(file), "--url", url, "--count", "300"]
+        tail = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=home, text=True)
+        with tail:
+            assert "subscribed to a" in tail.stderr.readline()
+            payloads = "".join(f"{number:05}{'x' * 1_000}\n" for number in range(300))
+            assert run(("publish", "a", "--lines", "--url", url), home, payloads.encode()).code == ExitCode.OK
+            with pytest.raises(subprocess.TimeoutExpired):
+                tail.wait(1.5 * kept_s)
+            out, err = tail.communicate(timeout=20)
+    assert (tail.returncode, out) == (ExitCode.OK, payloads)
+    assert "new" not in err
 
 
 class TestFiles:

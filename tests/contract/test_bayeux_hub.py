@@ -74,7 +74,18 @@ class TestBayeuxAtTheHub(AdapterContract):
 
     @pytest.mark.parametrize(
         "payload",
-        [b"45", b'"45"', b'"abc"', b'"\\"abc\\""', b'{"a" : [1.50, null]}', b"[1]\n", b"NaN", b'"', b"[" * 80],
+        [
+            b"45",
+            b'"45"',
+            b'"abc"',
+            b'"\\"abc\\""',
+            b'{"a" : [1.50, null]}',
+            b"[1]\n",
+            b"NaN",
+            b'"',
+            b"[" * 80,
+            b'"\\ud800"',
+        ],
     )
     def test_json_or_what_looks_like_it_arrives_to_the_byte(self, subject: Subject, payload: bytes) -> None:
         self.test_a_payload_arrives_as_it_was_sent(subject, payload)

@@ -32,11 +32,14 @@ from mqctl.protocols.bayeux.client_actions import (
 )
 from mqctl.protocols.bayeux.extensions import ext_of, with_ext
 from mqctl.protocols.bayeux.message import Message
-from mqctl.protocols.bayeux.orders import Orders
+from mqctl.protocols.bayeux.orders import MAX_INTERVAL_MS, Orders
 from mqctl.protocols.bayeux.spec import VERSION, Advice, ConnectionType, Ext, Meta, Reconnect, error_text
 
 PAUSES: Final = Policy(within_s=math.inf, pause_max_s=30.0, first_s=1.0)
 """After a request that the server turned down."""
+
+_STAYS: Final = 3
+"""How often a session that waits for its user says that it is there, in the time that the server gives it."""
 
 REFUSALS_MAX: Final = 5
 """How many in a row are the end: nobody waits for ever on a server that does not want us."""
@@ -152,7 +155,7 @@ class Client:
         """Connect again, if that waits for this."""
         if not self.parked:
             return []
-        self.parked = False
+        self.parked, self.wake_ns = False, None
         return self._connect_soon(now_ns)
 
     def publish(self, channel: str, data: Raw, ext: dict[str, Any] | None) -> tuple[str, list[Action]]:
@@ -195,6 +198,8 @@ class Client:
         """Do what is due, if it is."""
         if self.wake_ns is None or now_ns < self.wake_ns:
             return []
+        if self.parked:
+            return self._stay(now_ns)
         if self._cycle_id is not None:
             return self._lose(SILENT)
         return self.open(now_ns) if self.state is State.HANDSHAKING else self._connect(now_ns)
@@ -250,14 +255,18 @@ class Client:
 
     def _take_up(self) -> list[Action]:
         """The subscriptions of the session before, then what waited for this one."""
-        again = [self._request(Meta.SUBSCRIBE, channel) for channel in self._channels]
-        for request in again:
-            self._open[str(request.id)] = request
-            self._ours.add(str(request.id))
+        again = [self._own(self._request(Meta.SUBSCRIBE, channel)) for channel in self._channels]
         requests, self._waiting = [*again, *self._waiting], []
         for request in requests:
             request.client_id = self._client_id
         return [Send(Lane.REQUEST, request) for request in requests]
+
+    def _own(self, request: Message) -> Message:
+        """The user did not ask for this one."""
+        request.client_id = self._client_id
+        self._open[str(request.id)] = request
+        self._ours.add(str(request.id))
+        return request
 
     def _connected(self, reply: Message, now_ns: int) -> list[Action]:
         self._cycle_id = self.wake_ns = None
@@ -278,6 +287,7 @@ class Client:
             self.batch = batch
         if self._options.by_hand:
             self.parked = True
+            self._stay_until(now_ns)
             return []
         return self._connect_soon(now_ns)
 
@@ -296,6 +306,11 @@ class Client:
         identity = str(reply.id)
         del self._open[identity]
         refusal = None if reply.successful else _words(reply)
+        gone = refusal is not None and self._is_gone(reply, request)
+        if gone and identity in self._ours:
+            # The new session is to have what this one had.
+            self._ours.discard(identity)
+            return self._renew(_words(reply), now_ns)
         if request.channel == Meta.SUBSCRIBE and refusal is None:
             self._channels[request.subscription] = None
         elif request.channel in (Meta.SUBSCRIBE, Meta.UNSUBSCRIBE):
@@ -304,9 +319,7 @@ class Client:
         if identity in self._ours:
             self._ours.discard(identity)
             actions = [Unsubscribed(request.subscription, refusal)] if refusal is not None else []
-        if refusal is not None and self._is_gone(reply, request):
-            actions += self._renew(refusal, now_ns)
-        return actions
+        return actions + (self._renew(_words(reply), now_ns) if gone else [])
 
     def _is_gone(self, reply: Message, request: Message) -> bool:
         """Whether the server does not know the session any more, as the answer to a request of it says."""
@@ -320,7 +333,7 @@ class Client:
         """Another session: at once if this one ever worked, else later, or both sides would do nothing else."""
         if self._proven:
             return [Forgotten(words), *self.open(now_ns)]
-        self.state, self._cycle_id = State.HANDSHAKING, None
+        self.state, self._cycle_id, self.parked = State.HANDSHAKING, None, False
         return [Forgotten(words), *self._pause(words, now_ns)]
 
     def _connect_soon(self, now_ns: int) -> list[Action]:
@@ -346,6 +359,15 @@ class Client:
         self._cycle_id, self.wake_ns = str(request.id), None
         if self._options.grace_ms is not None:
             self.wake_ns = now_ns + int((held_ms + self._options.grace_ms) * _NS_PER_MS)
+
+    def _stay_until(self, now_ns: int) -> None:
+        self.wake_ns = now_ns + int((self._orders.max_interval_ms or MAX_INTERVAL_MS) / _STAYS * _NS_PER_MS)
+
+    def _stay(self, now_ns: int) -> list[Action]:
+        """Ask for what we have: a server keeps a session without a connect as long as it hears anything of it."""
+        self._stay_until(now_ns)
+        requests = [self._request(Meta.SUBSCRIBE, channel) for channel in [*self._channels][:1]]
+        return [Send(Lane.REQUEST, self._own(request)) for request in requests]
 
     def _pause(self, words: str, now_ns: int) -> list[Action]:
         """Try again later, each time later, unless that was tried often."""

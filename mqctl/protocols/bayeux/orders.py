@@ -10,6 +10,9 @@ from mqctl.protocols.bayeux.spec import Advice
 TIMEOUT_MS: Final = 60_000
 """How long servers hold a connect if they do not say, as CometD's clients assume."""
 
+MAX_INTERVAL_MS: Final = 10_000
+"""How long servers keep a session without a connect if they do not say: CometD's default, and the hub's."""
+
 
 class Orders(NamedTuple):
     """The advice that came last.

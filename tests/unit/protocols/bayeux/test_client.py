@@ -437,7 +437,7 @@ class TestByHand:
         talk.shake(ext={"ack": True})
         assert talk.client.client_id == "c1"
         assert talk.connected(ext={"ack": 4}, advice={"maxInterval": 9_000}) == []
-        assert (talk.client.parked, talk.client.wake_ns) == (True, None)
+        assert (talk.client.parked, talk.wakes_in_ms()) == (True, 3_000)
         assert (talk.client.batch, talk.client.orders.max_interval_ms) == (4, 9_000)
         (send,) = talk.wants(talk.client.go_on(talk.now_ns))
         assert send.message.ext == {"ack": 4}
@@ -450,3 +450,29 @@ class TestByHand:
         assert send.message.client_id == "c9"
         (send,) = talk.wants(talk.client.go_on(talk.now_ns))
         assert (send.message.client_id, send.message.ext, send.message.advice) == ("c9", {"ack": 5}, {"timeout": 0})
+
+    def test_while_it_waits_the_server_hears_of_us(self):
+        talk = Talk(ack=True, by_hand=True)
+        talk.open()
+        talk.shake(ext={"ack": True})
+        talk.connected(ext={"ack": 1}, advice={"maxInterval": 9_000})
+        assert talk.wake(3_000) == []
+        _, (send,) = talk.client.subscribe("/a")
+        talk.hear(reply(send.message))
+        (send,) = talk.wake(3_000)
+        assert (send.message.channel, send.message.subscription, send.message.client_id) == (Meta.SUBSCRIBE, "/a", "c1")
+        assert talk.hear(reply(send.message)) == []
+        assert talk.client.parked
+        (again,) = talk.wake(3_000)
+        _, handshake = talk.hear(failed(again.message, "402::unknown"))
+        assert handshake.message.channel == Meta.HANDSHAKE
+        assert not talk.client.parked
+        subscribe, _ = talk.shake("c2", ext={"ack": True})
+        assert (subscribe.message.channel, subscribe.message.subscription) == (Meta.SUBSCRIBE, "/a")
+
+    def test_a_session_that_is_lost_while_it_was_never_proven_is_asked_for_later(self):
+        talk = Talk(ack=True, by_hand=True)
+        talk.client.resume("c9", 5)
+        _, (send,) = talk.client.subscribe("/a")
+        talk.hear(failed(send.message, "402::unknown"))
+        assert (talk.client.parked, talk.client.state) == (False, State.HANDSHAKING)
