@@ -57,6 +57,7 @@ class Agreement:
             other = self._key(partner(event).producer, event.with_n)
             self._swaps.append(_Swap(event, key, other))
             self._swapped |= {(key, other), (other, key)}
+            self._recall(key, other)
         elif event.fault is not Fault.DUPLICATE:
             # What is dropped or comes late on purpose has no place in the order.
             self._absent.setdefault(event.consumer, set()).add(key)
@@ -97,6 +98,13 @@ class Agreement:
                 "uncommon": uncommon,
             },
         )
+
+    def _recall(self, *keys: int) -> None:
+        """Where those that got the messages of a swap already, in an earlier stretch, got them."""
+        for name, order in self._orders.items():
+            for key in keys:
+                if key in order.keys:
+                    self._places[name, key] = order.start + order.keys.index(key)
 
     def _take(self, sheet: Sheet) -> None:
         name = sheet.party.name

@@ -88,6 +88,13 @@ def test_a_planted_swap_that_is_not_there_is_told():
     assert answers(swap, got("c", "A1"), got("d", "A1"))[AGREEMENT].found == 0
 
 
+def test_a_swap_is_found_though_the_other_was_ahead():
+    """`planted` stands where the swap is: who is faster got both before that line."""
+    swap = planted(Fault.SWAP, "c", "A1 B1")
+    found = answers(got("d", "A1 B1"), swap, got("c", "B1 A1"))[AGREEMENT]
+    assert (found.violations, found.planted, found.found, list(found.doubts)) == (0, 1, 1, [])
+
+
 def test_with_nobody_to_compare_a_swap_is_not_looked_for():
     found = answers(planted(Fault.SWAP, "c", "A1 B1"), got("c", "B1 A1"))[AGREEMENT]
     assert (found.planted, found.chances, list(found.doubts)) == (0, 0, [])
