@@ -12,12 +12,11 @@ from tests.fuzz.bayeux_messages import run
 from tests.unit.protocols.bayeux.house import House
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_mutated_messages(seed):
-    """A short run of the fuzzer; long ones are made by hand."""
-    counters = run(messages=1500, seed=seed)
-    assert counters.refused > 100
-    assert counters.successful > 100
+@pytest.mark.parametrize("seed", range(20))
+def test_any_messages(seed):
+    """Each is answered or its request refused, and a bystander's session works on; long runs are made by hand."""
+    counters = run(messages=1000, seed=seed)
+    assert min(counters.refused, counters.failed, counters.done) > 40
 
 
 @given(st.binary(max_size=200))
