@@ -26,6 +26,7 @@ COMMANDS = {
     "console": "Type commands to one connection; messages appear as they come.",
     "hub": "Run the embedded broker.",
     "demo": "See a rectangle turn and a chart move, with nothing else installed.",
+    "experiment": "Find out what a broker does about order and acknowledgement, with a verdict.",
     "bench": "Measure a broker under a load: rates, latencies, and whether every message came.",
     "check": "Judge a history: was anything lost, doubled, out of order?",
     "probe": "Find out what a broker really does.",
@@ -33,7 +34,7 @@ COMMANDS = {
 }
 """Name and one line of help; the command is `app` of `mqctl.cli.<name>`, imported when it is run and not before."""
 
-ALIASES = {"pub": "publish", "sub": "tail"}
+ALIASES = {"pub": "publish", "sub": "tail", "exp": "experiment"}
 
 
 class LazyGroup(Group):

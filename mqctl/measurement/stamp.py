@@ -26,11 +26,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 from zlib import crc32
 
-_MAGIC = b"mqb1"
+MAGIC = b"mqb1"
 _NUMBERS = struct.Struct(">QHHIqq")
 _CHECKED = struct.Struct(_NUMBERS.format + "I")
 
-SIZE_MIN = len(_MAGIC) + len(b64encode(bytes(_CHECKED.size)))
+SIZE_MIN = len(MAGIC) + len(b64encode(bytes(_CHECKED.size)))
 """The least that a message can be, in bytes."""
 
 PUBLISHERS_MAX = 0xFFFF
@@ -57,17 +57,17 @@ def writer(run: int, size: int) -> Callable[[Mark], bytes]:
 
     def write(mark: Mark) -> bytes:
         numbers = pack(run, *mark)
-        return _MAGIC + b2a_base64(numbers + crc32(numbers).to_bytes(4), newline=False) + rest
+        return MAGIC + b2a_base64(numbers + crc32(numbers).to_bytes(4), newline=False) + rest
 
     return write
 
 
 def reader(run: int, size: int) -> Callable[[bytes], Mark | None]:
     """Reads payloads; None for what is not of this run, or was changed on its way."""
-    rest, unpack, start = filler(run, size), _CHECKED.unpack, len(_MAGIC)
+    rest, unpack, start = filler(run, size), _CHECKED.unpack, len(MAGIC)
 
     def read(payload: bytes) -> Mark | None:
-        if len(payload) != size or not payload.startswith(_MAGIC) or not payload.endswith(rest):
+        if len(payload) != size or not payload.startswith(MAGIC) or not payload.endswith(rest):
             return None
         try:
             stamp = a2b_base64(payload[start:SIZE_MIN], strict_mode=True)

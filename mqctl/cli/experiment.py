@@ -1,0 +1,153 @@
+"""`mqctl experiment`: what a broker does about order and acknowledgement, with a verdict that can be believed."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mqctl.cli.context import AppContext
+from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.experiment_options import RunOptions, WhatOptions
+from mqctl.cli.help import Command, command_app
+from mqctl.cli.target import connected_with_hint, settings_for
+from mqctl.errors import UsageError
+from mqctl.target import NO_RECONNECT
+
+if TYPE_CHECKING:
+    from mqctl.experiments.ordering import Case
+    from mqctl.laboratory.trial import Place, Trial
+
+PREFIX = "mqctl.experiment"
+"""What the names of all topics and queues begin with."""
+
+app = command_app(
+    help="Find out what a broker does about order and acknowledgement, with a verdict.", no_args_is_help=True
+)
+
+
+@app.callback()
+def experiments() -> None:
+    """Find out what a broker does about order and acknowledgement, with a verdict."""
+
+
+@app.command("ordering", cls=Command)
+@with_groups
+def ordering(ctx: typer.Context, *, what: WhatOptions, run: RunOptions, flags: Flags) -> None:
+    """In which order do messages come? Each case is a run with faults planted in it, which must be found.
+
+    Examples:
+        mqctl experiment ordering
+        mqctl experiment ordering --case many-producers --producers 8 --messages 100000
+        mqctl experiment ordering --case one-producer --expect fifo,no-loss --repeat 10 --junit order.xml
+    """
+    from mqctl.experiments.ordering import CASES
+
+    conduct(ctx.obj, "ordering", chosen(CASES, what.case), what=what, run=run, flags=flags)
+
+
+def chosen(cases: Mapping[str, Case], names: Sequence[str] | None) -> list[Case]:
+    """The cases that the user named, or all.
+
+    Raises:
+        UsageError: There is no such case.
+    """
+    for name in names or ():
+        if name not in cases:
+            raise UsageError(f"there is no case {name!r}", hint=f"cases: {', '.join(cases)}")
+    return [cases[name] for name in names or cases]
+
+
+def conduct(
+    context: AppContext, experiment: str, cases: Sequence[Case], *, what: WhatOptions, run: RunOptions, flags: Flags
+) -> None:
+    """Run cases one after the other, tell what came of each, and end with the worst verdict."""
+    from mqctl.cli.experiment_report import as_json, as_text, exit_code, summary, write_junit
+
+    what.params(run.expect)  # Mistakes first.
+    trials: list[Trial] = []
+    place = place_of(context, experiment, context.cwd / run.run_dir, flags)
+    context.say(f"{place.ground.broker} at {place.target.name}")
+    for done in _trials(context, cases, place, what=what, run=run):
+        trials.append(done)
+        context.emit((as_json if run.json else as_text)(done))
+    context.report(summary(trials))
+    if run.junit is not None:
+        write_junit(context, run.junit, experiment, trials)
+    raise typer.Exit(exit_code(trials))
+
+
+def place_of(context: AppContext, experiment: str, run_dir: Path, flags: Flags) -> Place:
+    """Connect once to learn who is there, so that a mistake is told once and at once.
+
+    Raises:
+        MqctlError: As `Adapter.connect`.
+    """
+    from mqctl.adapters.registry import adapter_for
+    from mqctl.experiments.plan import Ground
+    from mqctl.laboratory.trial import Place
+    from mqctl.laboratory.wiring import why_unbreakable
+
+    settings = settings_for(context, flags)
+    target = replace(settings.target(), reconnect=NO_RECONNECT)
+    with connected_with_hint(settings, target, lambda _events: None) as scout:
+        greeting = scout.greeting
+    adapter = adapter_for(target.scheme)
+    ground = Ground(
+        protocol=target.scheme.partition("+")[0],
+        dialect=greeting.dialect,
+        broker=greeting.server or "a broker that does not say who it is",
+        features=adapter.info.features,
+        unbreakable=why_unbreakable(target),
+        restartable=False,
+        name=PREFIX,
+    )
+    return Place(
+        adapter=adapter, target=target, greeting=greeting, ground=ground, run_dir=run_dir, experiment=experiment
+    )
+
+
+def _trials(
+    context: AppContext, cases: Sequence[Case], place: Place, *, what: WhatOptions, run: RunOptions
+) -> Iterator[Trial]:
+    from mqctl.cli.experiment_live import shown
+    from mqctl.laboratory.run import Terms
+    from mqctl.laboratory.trial import named, trial
+
+    params, seed = what.params(run.expect), run.first_seed()
+    deadline = None if run.timeout is None else time.monotonic() + run.timeout
+    for case in cases:
+        for number in range(run.repeat):
+            name = f"{PREFIX}.{secrets.token_hex(6)}"
+            terms = Terms(
+                number=random.SystemRandom().getrandbits(63),
+                name=name,
+                size=what.size,
+                rate=what.rate,
+                quiet_s=run.quiet_for,
+                drain_s=run.drain,
+                timeout_s=None if deadline is None else deadline - time.monotonic(),
+            )
+            with shown(context, case.name) as watch, _told_where(context) as begun:
+                here = replace(place, watch=watch, begun=begun)
+                done = trial(case, params, terms, named(here, name), seed + number)
+            yield done
+
+
+@contextmanager
+def _told_where(context: AppContext) -> Iterator[Callable[[Path], None]]:
+    """Where a run does not come to its end, say where its history so far is."""
+    folders: list[Path] = []
+    try:
+        yield folders.append
+    except BaseException:
+        for folder in folders:
+            context.report(f"the run is not finished; its history so far is in {folder}")
+        raise

@@ -1,0 +1,130 @@
+"""What came of experiments: as text, as JSON, as JUnit's XML."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mqctl.cli.context import AppContext
+from mqctl.errors import ExitCode, UnsupportedError, UsageError
+from mqctl.experiments.check import Judged
+from mqctl.laboratory.trial import Trial
+from mqctl.measurement.verdict import Verdict
+
+UNSUPPORTED = "unsupported"
+WITNESSES_SHOWN = 2
+
+_CODES = {Verdict.FAIL: ExitCode.WRONG, Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE}
+"""The worst verdict is the exit code."""
+
+_NAME_WIDTH, _VERDICT_WIDTH = 22, 12
+
+
+def word(trial: Trial) -> str:
+    """The verdict, or that there is none."""
+    return trial.verdict or UNSUPPORTED
+
+
+def as_json(trial: Trial) -> str:
+    """One line."""
+    return json.dumps(_value(trial), ensure_ascii=False)
+
+
+def as_text(trial: Trial) -> str:
+    """A line on what came of it, and below, indented, what speaks against it."""
+    if trial.report is None:
+        return f"{trial.case:{_NAME_WIDTH}} {UNSUPPORTED:{_VERDICT_WIDTH}} {trial.unsupported}"
+    judged = [each for each in trial.report.judged if each.verdict is not None]
+    held = ", ".join(each.answer.about for each in judged if each.verdict is Verdict.PASS)
+    lines = [f"{trial.case:{_NAME_WIDTH}} {word(trial):{_VERDICT_WIDTH}} {held and f'held: {held}'}".rstrip()]
+    lines += [f"    {line}" for each in judged if each.verdict is not Verdict.PASS for line in _against(each)]
+    lines += [f"    {doubt}" for doubt in trial.doubts]
+    lines.append(f"    {trial.folder}")
+    return "\n".join(lines)
+
+
+def _against(judged: Judged) -> Iterator[str]:
+    answer = judged.answer
+    if answer.violations:
+        yield f"{judged.verdict} {answer.about}: {answer.violations:,} of {answer.chances:,} {answer.of}"
+        yield from (f"    {witness.text}" for witness in answer.witnesses[:WITNESSES_SHOWN])
+    yield from (f"{judged.verdict} {answer.about}: {why}" for why in judged.why)
+
+
+def summary(trials: Sequence[Trial]) -> str:
+    """How many of which kind."""
+    counts = Counter(map(word, trials))
+    return ", ".join(f"{counts[each]} {each}" for each in (*Verdict, UNSUPPORTED) if counts[each])
+
+
+def exit_code(trials: Sequence[Trial]) -> ExitCode:
+    """The worst.
+
+    Raises:
+        UnsupportedError: Nothing at all could be run.
+    """
+    verdicts = {trial.verdict for trial in trials}
+    if verdicts == {None}:
+        raise UnsupportedError("none of these experiments can be done here")
+    return next((code for verdict, code in _CODES.items() if verdict in verdicts), ExitCode.OK)
+
+
+def _value(trial: Trial) -> dict[str, Any]:
+    judged = [] if trial.report is None else trial.report.judged
+    return {
+        "case": trial.case,
+        "verdict": word(trial),
+        "seed": trial.seed,
+        "why": trial.unsupported or None,
+        "folder": None if trial.folder is None else str(trial.folder),
+        "doubts": list(trial.doubts),
+        "properties": {
+            each.answer.about: {
+                "verdict": each.verdict,
+                "violations": each.answer.violations,
+                "chances": each.answer.chances,
+                "of": each.answer.of,
+                "bound": each.answer.bound,
+                "planted": each.answer.planted,
+                "found": each.answer.found,
+                "why": list(each.why),
+                "witnesses": [witness.text for witness in each.answer.witnesses],
+                "numbers": dict(each.answer.numbers),
+            }
+            for each in judged
+        },
+    }
+
+
+def write_junit(context: AppContext, path: Path, experiment: str, trials: Sequence[Trial]) -> None:
+    """The same for build servers: fail is a failure, inconclusive an error, unsupported skipped.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    from xml.etree import ElementTree as Tree
+
+    counts = Counter(map(word, trials))
+    suite = Tree.Element(
+        "testsuite",
+        name=f"mqctl experiment {experiment}",
+        tests=str(len(trials)),
+        failures=str(counts[Verdict.FAIL]),
+        errors=str(counts[Verdict.INCONCLUSIVE]),
+        skipped=str(counts[UNSUPPORTED]),
+    )
+    for trial in trials:
+        element = Tree.SubElement(suite, "testcase", classname=experiment, name=f"{trial.case}[{trial.seed}]")
+        if (tag := _TAGS.get(word(trial))) is not None:
+            told = Tree.SubElement(element, tag, message=trial.unsupported or word(trial))
+            told.text = as_text(trial)
+    try:
+        (context.cwd / path).write_bytes(Tree.tostring(suite, encoding="utf-8", xml_declaration=True) + b"\n")
+    except OSError as error:
+        raise UsageError(f"--junit cannot be written to {path}: {error.strerror}") from error
+
+
+_TAGS = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "error", UNSUPPORTED: "skipped"}

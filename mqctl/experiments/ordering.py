@@ -1,0 +1,372 @@
+"""The experiments about order: which there are, what each needs, and its plan."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from mqctl.experiments.answers import Property
+from mqctl.experiments.events import Fault
+from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Stream, Trouble
+from mqctl.experiments.planting import Place, places
+from mqctl.model import AckMode, Dialect, Topic
+
+CONTROLS: Final[Mapping[Property, Place]] = MappingProxyType(
+    {
+        Property.NO_LOSS: Place(0, Fault.DROP),
+        Property.NO_DUPLICATES: Place(0, Fault.DUPLICATE),
+        Property.FIFO: Place(0, Fault.SWAP),
+        Property.AGREEMENT: Place(0, Fault.SWAP, across=True),
+        Property.LATENCY: Place(0, Fault.DELAY),
+    }
+)
+"""What is planted so that nothing found of a property can be believed."""
+
+INTACT: Final = (Property.NO_LOSS, Property.NO_DUPLICATES, Property.NO_STRANGERS)
+AT_LEAST_ONCE: Final = (Property.NO_LOSS, Property.NO_STRANGERS)
+GROUPS: Final = 20
+"""Message groups: fewer than any broker remembers."""
+
+PREFETCH: Final = 20
+
+Planner = Callable[[Params, Ground, random.Random], Plan]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An experiment.
+
+    Attributes:
+        name: By which the user asks for it.
+        line: What it is about.
+        plan: Makes its plan.
+        lacks: Why it cannot be done somewhere; "" where it can.
+    """
+
+    name: str
+    line: str
+    plan: Planner
+    lacks: Callable[[Params, Ground], str] = lambda _params, _ground: ""
+
+
+def controlled(rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Property], count: int) -> ConsumerPlan:
+    """A consumer whose record is spoiled: once for each property that is judged.
+
+    Args:
+        rng: Draws the places.
+        consumer: Who.
+        expect: What is judged.
+        count: How many deliveries it will get at least.
+    """
+    judged = set(expect)
+    return replace(consumer, places=places(rng, (place for about, place in CONTROLS.items() if about in judged), count))
+
+
+def letters(count: int) -> list[str]:
+    """Names of producers."""
+    return [chr(ord("A") + i) if count <= 26 else f"P{i + 1}" for i in range(count)]
+
+
+def judged(params: Params, usual: Sequence[Property]) -> tuple[Property, ...]:
+    """What a run must show: as the user says, or as usual, and that the generator kept its time where it had one."""
+    if params.expect:
+        return tuple(params.expect)
+    return (*usual, Property.LATENCY) if params.timed else tuple(usual)
+
+
+def publishing(params: Params, ground: Ground, topic: Topic, producers: int, **more: object) -> list[ProducerPlan]:
+    """Producers of one stream each; the messages shared out. `more` are fields of `ProducerPlan`."""
+    each, rest = divmod(params.messages, producers)
+    return [
+        ProducerPlan(
+            name=name,
+            streams=(Stream(name=name, topic=topic),),
+            count=each + (i < rest),
+            qos=qos_of(ground),
+            **more,  # type: ignore[arg-type]  # fields by name
+        )
+        for i, name in enumerate(letters(producers))
+    ]
+
+
+def qos_of(ground: Ground) -> int | None:
+    """The quality of service, where there is one."""
+    return 1 if ground.protocol == "mqtt" else None
+
+
+def mode_of(ground: Ground) -> str:
+    """What a history calls it where nothing is acknowledged by us."""
+    return {"stomp": "auto", "mqtt": "qos1"}.get(ground.protocol, "plain")
+
+
+def _listeners(ground: Ground, topic: Topic, count: int) -> list[ConsumerPlan]:
+    return [ConsumerPlan(name=f"c{i + 1}", topic=topic, qos=qos_of(ground)) for i in range(count)]
+
+
+def _to_topic(
+    name: str, params: Params, ground: Ground, rng: random.Random, *, usual: Sequence[Property], counts: tuple[int, int]
+) -> Plan:
+    """So many producers, and so many consumers that each get everything."""
+    topic, expect = ground.topic(params), judged(params, usual)
+    first, *others = _listeners(ground, topic, counts[1])
+    return Plan(
+        name=name,
+        mode=mode_of(ground),
+        producers=publishing(params, ground, topic, counts[0]),
+        consumers=[controlled(rng, first, expect, params.messages), *others],
+        expect=expect,
+    )
+
+
+def _one_producer(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    counts = (1, params.consumers or 1)
+    return _to_topic("one-producer", params, ground, rng, usual=(Property.FIFO, *INTACT), counts=counts)
+
+
+def _many_producers(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    counts = (params.producers or 4, params.consumers or 2)
+    usual = (Property.FIFO, Property.AGREEMENT, *INTACT)
+    return _to_topic("many-producers", params, ground, rng, usual=usual, counts=counts)
+
+
+def _strict_dispatch(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    """Subscribers between the two that are compared give other producers time to overtake."""
+    plan = _many_producers(params, ground, rng)
+    first, *others = plan.consumers
+    fillers = [ConsumerPlan(name=f"filler{i + 1}", topic=first.topic, silent=True) for i in range(params.fillers)]
+    return replace(plan, name="strict-dispatch", consumers=[first, *fillers, *others])
+
+
+def _virtual_topic(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    expect = judged(params, (Property.FIFO, *INTACT))
+    name = f"VirtualTopic.{ground.name}"
+    live = ConsumerPlan(name="live", topic=Topic(native=f"/topic/{name}"))
+    queues = [
+        ConsumerPlan(
+            name=f"queue{letter}",
+            topic=Topic(native=f"/queue/Consumer.{letter}.{name}"),
+            headers={"activemq.exclusive": "true"},
+        )
+        for letter in "AB"
+    ]
+    return Plan(
+        name="virtual-topic",
+        mode="auto",
+        producers=publishing(params, ground, live.topic, params.producers or 4),
+        consumers=[controlled(rng, live, expect, params.messages), *queues],
+        expect=expect,
+    )
+
+
+def _exclusive_consumer(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    return _one_at_a_time("exclusive-consumer", {"activemq.exclusive": "true"}, params, ground, rng)
+
+
+def _single_active_consumer(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    return _one_at_a_time("single-active-consumer", {}, params, ground, rng)
+
+
+def _one_at_a_time(name: str, headers: Mapping[str, str], params: Params, ground: Ground, rng: random.Random) -> Plan:
+    """Consumers of a queue of which one is served; that one is killed, and another takes over."""
+    expect, queue = judged(params, (Property.FIFO, *AT_LEAST_ONCE)), ground.queue(params)
+    at = params.messages // 2
+    first, *others = [
+        ConsumerPlan(
+            name=f"c{i + 1}", topic=queue, group="queue", exclusive=True, ack=AckMode.INDIVIDUAL, headers=headers
+        )
+        for i in range(params.consumers or 3)
+    ]
+    return Plan(
+        name=name,
+        mode="client-individual",
+        producers=publishing(params, ground, queue, params.producers or 1, persistent=True),
+        consumers=[replace(controlled(rng, first, expect, at), trouble=Trouble(Break.KILL, at)), *others],
+        expect=expect,
+    )
+
+
+def _message_groups(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    """Each group is a stream of its own, and order must hold within it whoever of the consumers gets it."""
+    expect, queue = judged(params, (Property.FIFO, *INTACT)), ground.queue(params)
+    producers, consumers = params.producers or 2, params.consumers or 3
+    sending = [
+        replace(
+            each,
+            burst=2,
+            streams=[
+                Stream(name=f"{each.name}/g{i + 1}", topic=queue, headers={"JMSXGroupID": f"{each.name}{i + 1}"})
+                for i in range(max(1, GROUPS // producers))
+            ],
+        )
+        for each in publishing(params, ground, queue, producers)
+    ]
+    first, *others = [
+        ConsumerPlan(name=f"c{i + 1}", topic=queue, group="queue", exclusive=True) for i in range(consumers)
+    ]
+    control = controlled(rng, first, expect, params.messages // (2 * consumers))
+    return Plan(name="message-groups", mode="auto", producers=sending, consumers=[control, *others], expect=expect)
+
+
+def _competing(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    expect = judged(params, (Property.FIFO, Property.ONE_CONSUMER, *INTACT))
+    mqtt, consumers = ground.protocol == "mqtt", params.consumers or 3
+    place = ground.topic(params) if mqtt else ground.queue(params)
+    first, *others = [
+        replace(each, group="shared", shared="mqctl" if mqtt else None) for each in _listeners(ground, place, consumers)
+    ]
+    control = controlled(rng, first, expect, params.messages // (2 * consumers))
+    return Plan(
+        name="competing",
+        mode=mode_of(ground),
+        producers=publishing(params, ground, place, params.producers or 2),
+        consumers=[control, *others],
+        expect=expect,
+    )
+
+
+def _redelivery(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    """What was not acknowledged when the connection broke comes again; order is that of the first deliveries."""
+    acks = (Property.ACK_HOLDS, Property.REDELIVERY)
+    expect, queue, at = (
+        judged(params, (Property.FIFO, *AT_LEAST_ONCE, *acks)),
+        ground.queue(params),
+        params.messages // 2,
+    )
+    consumer = ConsumerPlan(
+        name="c1",
+        topic=queue,
+        ack=AckMode.INDIVIDUAL,
+        ack_batch=PREFETCH // 2,
+        prefetch=PREFETCH,
+        trouble=Trouble(Break.CUT, at),
+    )
+    return Plan(
+        name="redelivery",
+        mode="client-individual",
+        producers=publishing(params, ground, queue, params.producers or 1, persistent=True),
+        consumers=[controlled(rng, consumer, expect, params.messages)],
+        expect=expect,
+    )
+
+
+def _mqtt_in_flight(in_flight: int) -> Planner:
+    """A session that is away for a moment, and so many messages that may be on their way to it (MQTT 3.1.1, 4.6)."""
+
+    def plan(params: Params, ground: Ground, rng: random.Random) -> Plan:
+        expect, topic = judged(params, (Property.FIFO, *AT_LEAST_ONCE)), ground.topic(params)
+        consumer = ConsumerPlan(
+            name="c1",
+            topic=topic,
+            qos=1,
+            session=True,
+            ack=AckMode.INDIVIDUAL,
+            ack_batch=in_flight,
+            trouble=Trouble(Break.CUT, params.messages // 2),
+        )
+        return Plan(
+            name=f"mqtt-inflight-{in_flight}",
+            mode="qos1",
+            producers=publishing(params, ground, topic, 1, in_flight=in_flight),
+            consumers=[controlled(rng, consumer, expect, params.messages)],
+            expect=expect,
+        )
+
+    return plan
+
+
+def _only(*dialects: Dialect, of: str) -> Callable[[Params, Ground], str]:
+    def lacks(_params: Params, ground: Ground) -> str:
+        wanted = ground.protocol == "stomp" and ground.dialect in dialects
+        return "" if wanted else f"{of}, which {ground.broker} over {ground.protocol.upper()} has not"
+
+    return lacks
+
+
+def _breakable(params: Params, ground: Ground, lacks: Callable[[Params, Ground], str]) -> str:
+    return lacks(params, ground) or ground.unbreakable
+
+
+def _queues(_params: Params, ground: Ground) -> str:
+    return "" if ground.protocol == "stomp" else f"it is about queues, and {ground.protocol.upper()} has none"
+
+
+def _shares(_params: Params, ground: Ground) -> str:
+    if ground.protocol == "stomp" or "shared" in ground.features:
+        return ""
+    return f"{ground.protocol.upper()} has neither queues nor shared subscriptions"
+
+
+def _mqtt(_params: Params, ground: Ground) -> str:
+    return "" if ground.protocol == "mqtt" else f"it is about MQTT, and this is {ground.protocol.upper()}"
+
+
+def _declared_queue(params: Params, ground: Ground) -> str:
+    missing = _only(Dialect.RABBITMQ, of="it is about RabbitMQ's x-single-active-consumer")(params, ground)
+    if not missing and params.queue is None:
+        return "such a queue cannot be declared over STOMP: declare it, and name it with --queue"
+    return missing
+
+
+CASES: Final[Mapping[str, Case]] = MappingProxyType(
+    {
+        case.name: case
+        for case in (
+            Case(name="one-producer", line="one producer, one topic", plan=_one_producer),
+            Case(
+                name="many-producers", line="several producers: do all consumers see one order?", plan=_many_producers
+            ),
+            Case(
+                name="strict-dispatch",
+                line="the same, with subscribers between those that are compared",
+                plan=_strict_dispatch,
+                lacks=_only(Dialect.CLASSIC, of="it is about ActiveMQ Classic's dispatch policies"),
+            ),
+            Case(
+                name="virtual-topic",
+                line="a topic, and queues that get its messages too",
+                plan=_virtual_topic,
+                lacks=_only(Dialect.CLASSIC, of="it is about ActiveMQ Classic's virtual topics"),
+            ),
+            Case(
+                name="exclusive-consumer",
+                line="one of several consumers is served, and killed",
+                plan=_exclusive_consumer,
+                lacks=lambda params, ground: _breakable(
+                    params, ground, _only(Dialect.CLASSIC, of="it is about ActiveMQ Classic's exclusive consumers")
+                ),
+            ),
+            Case(
+                name="single-active-consumer",
+                line="one of several consumers is served, and killed",
+                plan=_single_active_consumer,
+                lacks=lambda params, ground: _breakable(params, ground, _declared_queue),
+            ),
+            Case(
+                name="message-groups",
+                line="order within each group, at several consumers",
+                plan=_message_groups,
+                lacks=_only(Dialect.CLASSIC, Dialect.ARTEMIS, of="it is about ActiveMQ's message groups"),
+            ),
+            Case(name="competing", line="consumers that share: each message to one", plan=_competing, lacks=_shares),
+            Case(
+                name="redelivery",
+                line="what was not acknowledged comes again, in order",
+                plan=_redelivery,
+                lacks=lambda params, ground: _breakable(params, ground, _queues),
+            ),
+            *(
+                Case(
+                    name=f"mqtt-inflight-{in_flight}",
+                    line=f"a session that is cut off, {in_flight} in flight",
+                    plan=_mqtt_in_flight(in_flight),
+                    lacks=lambda params, ground: _breakable(params, ground, _mqtt),
+                )
+                for in_flight in (1, 20)
+            ),
+        )
+    }
+)
+"""By name."""

@@ -1,0 +1,181 @@
+"""What an experiment does, decided before it begins: who sends what, who listens how, what is broken where."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from mqctl.experiments.answers import Property
+from mqctl.experiments.planting import Place
+from mqctl.model import AckMode, Dialect, Topic
+from mqctl.topics import STOMP_QUEUE_PREFIX
+
+
+class Break(enum.StrEnum):
+    """What is done to a client on purpose, as the history tells it."""
+
+    CUT = "cut"
+    """Its connection is reset, and it connects again."""
+    KILL = "kill"
+    """Its connection is reset, and it never comes back."""
+
+
+class Trouble(NamedTuple):
+    """A break behind the message of that number that passes on a client's connection."""
+
+    how: Break
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Numbered messages to one topic, in order. A client may send several."""
+
+    name: str
+    topic: Topic
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProducerPlan:
+    """A client that sends `count` messages, at most `in_flight` of them unconfirmed.
+
+    Its streams take turns, each with `burst` messages in a row.
+    """
+
+    name: str
+    streams: Sequence[Stream]
+    count: int
+    persistent: bool = False
+    qos: int | None = None
+    in_flight: int = 100
+    burst: int = 1
+
+    def message(self, turn: int) -> tuple[int, int]:
+        """Which of its streams a message is of, and the number that it has there, from 1."""
+        rounds, rest = divmod(turn, self.burst * len(self.streams))
+        index, within = divmod(rest, self.burst)
+        return index, rounds * self.burst + within + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsumerPlan:
+    """A client that listens.
+
+    Attributes:
+        name: In the history.
+        topic: What it subscribes to.
+        group: Those that share the messages; "" is alone.
+        exclusive: Whether one of the group is served at a time.
+        ack: How it acknowledges.
+        ack_batch: It acknowledges when so many wait.
+        nack_every: It refuses each so manieth message, the first time it comes; 0 is none.
+        nack_returns: Whether what it refuses is to come again.
+        prefetch: How many may be unacknowledged.
+        headers: Of its subscription.
+        shared: The name of a shared subscription.
+        qos: Of its subscription.
+        session: Whether the broker remembers it while it is away.
+        silent: Whether it is there to make work for the broker, and not in the history.
+        heir: Whether it comes when another was killed, and not before.
+        places: Where its record is spoiled.
+        trouble: What is done to its connection.
+    """
+
+    name: str
+    topic: Topic
+    group: str = ""
+    exclusive: bool = False
+    ack: AckMode = AckMode.AUTO
+    ack_batch: int = 1
+    nack_every: int = 0
+    nack_returns: bool = True
+    prefetch: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    shared: str | None = None
+    qos: int | None = None
+    session: bool = False
+    silent: bool = False
+    heir: bool = False
+    places: Sequence[Place] = ()
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All of an experiment.
+
+    Attributes:
+        name: Of the experiment.
+        mode: As in docs/history.md.
+        producers, consumers: Who takes part.
+        expect: What a run must show, unless the user says it.
+        restart_at: After so many messages were attempted, the broker is restarted.
+    """
+
+    name: str
+    mode: str
+    producers: Sequence[ProducerPlan]
+    consumers: Sequence[ConsumerPlan]
+    expect: Sequence[Property]
+    restart_at: int | None = None
+
+    @property
+    def breaks(self) -> bool:
+        """Whether connections are broken on purpose."""
+        return self.restart_at is not None or any(each.trouble is not None for each in self.consumers)
+
+    @property
+    def gives_back(self) -> bool:
+        """Whether messages may come again long after they came first."""
+        return self.breaks or any(each.nack_every for each in self.consumers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """How much, as the user asked. None leaves it to the experiment."""
+
+    expect: Sequence[Property] = ()
+    producers: int | None = None
+    consumers: int | None = None
+    messages: int = 1000
+    fillers: int = 20
+    timed: bool = False
+    topic: Topic | None = None
+    queue: Topic | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where an experiment is to run.
+
+    Attributes:
+        protocol: stomp, mqtt or bayeux.
+        dialect: Whose reading of it, where that is known.
+        broker: What to call it.
+        features: What the transport can do.
+        unbreakable: Why connections cannot be broken here; "" where they can.
+        restartable: Whether the user said how the broker is restarted.
+        name: Nobody else's, for topics and queues, in dotted levels.
+    """
+
+    protocol: str
+    dialect: Dialect | None
+    broker: str
+    features: frozenset[str]
+    unbreakable: str
+    restartable: bool
+    name: str
+
+    def topic(self, params: Params, *levels: str) -> Topic:
+        """The topic that the user named, or a fresh one; `levels` are appended."""
+        base = params.topic or Topic(levels=tuple(self.name.split(".")))
+        if base.native is not None:
+            return base if not levels else Topic(native=".".join((base.native, *levels)))
+        return Topic(levels=(*base.levels, *levels))
+
+    def queue(self, params: Params) -> Topic:
+        """The queue that the user named, or a fresh one."""
+        return params.queue or Topic(native=STOMP_QUEUE_PREFIX + self.name)

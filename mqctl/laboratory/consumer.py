@@ -1,0 +1,235 @@
+"""A consumer: puts down what comes in the thread that brought it, and acknowledges in another."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from mqctl.adapters.base import Connection, SubscribeSpec
+from mqctl.errors import ConnectionLost as LostConnection
+from mqctl.experiments.events import (
+    Acked,
+    ConnectionLost,
+    ConnectionResumed,
+    Delivered,
+    Event,
+    Foreign,
+    Nacked,
+    Subscribed,
+)
+from mqctl.experiments.plan import Break, ConsumerPlan
+from mqctl.experiments.planting import Planter
+from mqctl.laboratory.tally import Tally
+from mqctl.measurement.stamp import Mark
+from mqctl.model import AckMode, AckToken, ConnectionEvent, Delivery, Disconnected, Fault, Interrupted, Resumed
+
+SUBSCRIBE_TIMEOUT_S: Final = 10.0
+
+REST_S: Final = 0.05
+"""After so much silence, what waits to be acknowledged in a batch is acknowledged without one."""
+
+
+class _Due(NamedTuple):
+    """A message to acknowledge; without `event` it is not in the history."""
+
+    token: AckToken
+    event: Delivered | None
+
+
+class Consumer:
+    """One consumer.
+
+    Attributes:
+        lost: Why its connection is gone for good.
+        doomed: Whether that is what the plan wants.
+        complaints: What the broker complained about.
+
+    Args:
+        plan: What it is to do.
+        names: Of the streams, by number.
+        read: Reads the payloads.
+        put: Takes what happens.
+        tally: Counts what came, for it or its group.
+        planter: Spoils its record.
+    """
+
+    def __init__(
+        self,
+        plan: ConsumerPlan,
+        *,
+        names: Sequence[str],
+        read: Callable[[bytes], Mark | None],
+        put: Callable[[Event], None],
+        tally: Tally,
+        planter: Planter,
+    ) -> None:
+        self.plan = plan
+        self.tally = tally
+        self.lost: str | None = None
+        self.doomed = plan.trouble is not None and plan.trouble.how is Break.KILL
+        self.complaints: list[str] = []
+        self.planter = planter
+        self._names = names
+        self._read = read
+        self._put = put
+        self._due: queue.SimpleQueue[_Due | None] = queue.SimpleQueue()
+        self._refused: set[tuple[str, int]] = set()
+        self._tokens: dict[tuple[str, int], AckToken] = {}
+        self._recording = threading.RLock()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, connection: Connection) -> None:
+        """Subscribe on a connection whose sink this is.
+
+        Raises:
+            MqctlError: As `Connection.subscribe`.
+        """
+        plan = self.plan
+        spec = SubscribeSpec(
+            topic=plan.topic,
+            ack_mode=plan.ack,
+            prefetch=plan.prefetch,
+            qos=plan.qos,
+            shared=plan.shared,
+            headers=plan.headers,
+        )
+        if plan.ack is not AckMode.AUTO:
+            name = f"mqctl.laboratory.{plan.name}"
+            self._thread = threading.Thread(target=self._acknowledge, args=(connection,), name=name, daemon=True)
+            self._thread.start()
+        # Messages may come before the broker's answer does; whose they are must be known by then.
+        self._tell(
+            Subscribed(
+                plan.name,
+                group=plan.group,
+                exclusive=plan.exclusive,
+                ack=plan.ack.value,
+                prefetch=plan.prefetch,
+                at_ns=time.monotonic_ns(),
+            )
+        )
+        connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
+
+    def settle(self) -> None:
+        """Put down what was held back: nothing more comes."""
+        with self._recording:
+            self._record(self.planter.rest())
+
+    def end(self) -> None:
+        """Acknowledge what waits, and no more."""
+        if self._thread is not None:
+            self._due.put(None)
+            self._thread.join()
+
+    def __call__(self, events: Sequence[ConnectionEvent]) -> None:
+        """The sink of its connection."""
+        for event in events:
+            match event:
+                case Delivery():
+                    self._deliver(event)
+                case Interrupted(at_ns=at_ns, reason=reason):
+                    self.settle()
+                    self._tell(ConnectionLost(self.plan.name, at_ns, reason))
+                case Resumed(at_ns=at_ns):
+                    self._tell(ConnectionResumed(self.plan.name, at_ns))
+                case Disconnected(expected=False, at_ns=at_ns, reason=reason):
+                    self.settle()
+                    self.lost = reason
+                    self._tell(ConnectionLost(self.plan.name, at_ns, reason))
+                case Fault(reason=reason):
+                    self.complaints.append(reason)
+                case _:
+                    pass
+
+    def _tell(self, event: Event) -> None:
+        if not self.plan.silent:
+            self._put(event)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        if self.plan.silent:
+            return
+        mark = self._read(delivery.payload)
+        if mark is None or mark.publisher >= len(self._names):
+            self._put(Foreign(self.plan.name, delivery.received_ns))
+            if delivery.ack is not None:
+                self._due.put(_Due(delivery.ack, None))
+            return
+        self.tally.add(mark.publisher, mark.sequence, delivery.received_ns)
+        event = Delivered(
+            self.plan.name,
+            self._names[mark.publisher],
+            mark.sequence,
+            delivery.received_ns,
+            mark.intended_ns,
+            bool(delivery.redelivered),
+        )
+        if self.planter.idle and delivery.ack is None:
+            self._put(event)
+        else:
+            self._spoil(event, delivery.ack)
+
+    def _spoil(self, event: Delivered, token: AckToken | None) -> None:
+        """Let the planter have its way. What it drops is acknowledged, and not in the history."""
+        key = (event.producer, event.n)
+        with self._recording:
+            if token is not None:
+                self._tokens[key] = token
+            self._record(self.planter.take(event))
+            if not self.planter.holds(event) and (token := self._tokens.pop(key, None)) is not None:
+                self._due.put(_Due(token, None))
+
+    def _record(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._put(event)
+            if isinstance(event, Delivered) and (token := self._tokens.pop((event.producer, event.n), None)):
+                self._due.put(_Due(token, event))
+
+    def _acknowledge(self, connection: Connection) -> None:
+        """The acknowledging thread."""
+        waiting: list[_Due] = []
+        while True:
+            try:
+                due = self._due.get(timeout=REST_S if waiting else None)
+            except queue.Empty:
+                self._settle(connection, waiting)
+                continue
+            if due is None:
+                self._settle(connection, waiting)
+                return
+            waiting.append(due)
+            if len(waiting) >= self.plan.ack_batch:
+                self._settle(connection, waiting)
+
+    def _settle(self, connection: Connection, waiting: list[_Due]) -> None:
+        refused = [due for due in waiting if due.event is not None and self._refuses(due.event)]
+        done = [due for due in waiting if due not in refused]
+        # The record first: what the broker does next may come before this thread could tell.
+        with contextlib.suppress(LostConnection):
+            for due in refused:
+                assert due.event is not None
+                returns = self.plan.nack_returns
+                self._put(Nacked(self.plan.name, due.event.producer, due.event.n, time.monotonic_ns(), returns))
+                connection.nack(due.token)
+            self._ack(connection, done)
+        waiting.clear()
+
+    def _ack(self, connection: Connection, done: Sequence[_Due]) -> None:
+        told = [due.event for due in done if due.event is not None]
+        if self.plan.ack is AckMode.CLIENT:
+            done, told = done[-1:], told[-1:]
+        for event in told:
+            self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns()))
+        for due in done:
+            connection.ack(due.token)
+
+    def _refuses(self, event: Delivered) -> bool:
+        """Whether to refuse a message: once, and each so manieth of a stream."""
+        key = (event.producer, event.n)
+        if not self.plan.nack_every or event.n % self.plan.nack_every or key in self._refused:
+            return False
+        self._refused.add(key)
+        return True

@@ -1,0 +1,275 @@
+"""An experiment under way: everybody begins, connections are broken where the plan says, and all is read to the end."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from mqctl.adapters.base import Adapter
+from mqctl.errors import ConnectionLost, MeasuredWrong, MqctlError, OperationTimeout
+from mqctl.experiments.events import BROKER, End, FaultBegan, FaultEnded, Killed, Unsubscribed
+from mqctl.experiments.plan import Break, Plan, Stream
+from mqctl.experiments.planting import Planter
+from mqctl.laboratory.consumer import Consumer
+from mqctl.laboratory.producer import Producer
+from mqctl.laboratory.scribe import Scribe
+from mqctl.laboratory.tally import Tally
+from mqctl.laboratory.wiring import Armed, Wiring
+from mqctl.measurement.load import NS_PER_S
+from mqctl.measurement.stamp import PUBLISHERS_MAX, reader, writer
+from mqctl.target import Target
+
+POLL_S: Final = 0.02
+"""How often a run looks after itself. What matters is stamped elsewhere."""
+
+GRACE_S: Final = 0.2
+"""Once all came, how long to look out for what comes twice."""
+
+HEAD_START_S: Final = 0.05
+RESTART_TIMEOUT_S: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How a plan is carried out.
+
+    Attributes:
+        number: Of the run, stamped on its messages, so that those of others are known.
+        name: Nobody else's, for sessions.
+        size: Of a message, in bytes.
+        rate: Messages per second of all producers together; None is as fast as they are confirmed.
+        quiet_s: Nothing came for so long: nothing more will.
+        drain_s: How long to wait for that at most.
+        timeout_s: How long all may take; None is for ever.
+        restart: The command that restarts the broker.
+    """
+
+    number: int
+    name: str
+    size: int = 128
+    rate: float | None = None
+    quiet_s: float = 2.0
+    drain_s: float = 30.0
+    timeout_s: float | None = None
+    restart: str | None = None
+
+
+class Progress(NamedTuple):
+    """How far a run is."""
+
+    attempted: int
+    total: int
+    came: int
+    draining: bool
+
+
+class Run:
+    """One run of a plan.
+
+    Attributes:
+        doubts: Why what it shows may not be what it should: filled until the end.
+
+    Args:
+        plan: What to do.
+        adapter: The transport.
+        target: Where.
+        terms: How.
+        scribe: Writes the history.
+        watch: Told how far it is, many times a second.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        adapter: Adapter,
+        target: Target,
+        terms: Terms,
+        scribe: Scribe,
+        watch: Callable[[Progress], None] = lambda _progress: None,
+    ) -> None:
+        self.doubts: list[str] = []
+        self._plan, self._terms, self._scribe, self._watch = plan, terms, scribe, watch
+        self._stack = contextlib.ExitStack()
+        self._wiring = Wiring(adapter, target, self._stack, lasting=plan.restart_at is not None)
+        streams = [stream for producer in plan.producers for stream in producer.streams]
+        assert len(streams) <= PUBLISHERS_MAX
+        self._producers = list(self._make_producers())
+        self._consumers = list(self._make_consumers(streams))
+        self._restarted = plan.restart_at is None
+        self._deadline = None if terms.timeout_s is None else time.monotonic() + terms.timeout_s
+
+    def carry_out(self) -> None:
+        """From the first connection to the last line of the history.
+
+        Raises:
+            MqctlError: Nobody is there, the broker refuses, a connection is lost that was not to be, the time is over.
+        """
+        with self._stack:
+            try:
+                self._begin()
+                while not all(producer.done for producer in self._producers):
+                    self._look_after()
+                drained = self._drain()
+            finally:
+                for producer in self._producers:
+                    producer.end()
+                for consumer in self._consumers:
+                    consumer.settle()
+                    consumer.end()
+            self._scribe.put(End(time.monotonic_ns(), drained))
+            self._judge_itself(drained)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(
+            sum(producer.attempted for producer in self._producers),
+            sum(producer.plan.count for producer in self._producers),
+            sum(tally.came for tally in self._tallies),
+            all(producer.done for producer in self._producers),
+        )
+
+    @property
+    def _tallies(self) -> Sequence[Tally]:
+        loud = [consumer.tally for consumer in self._consumers if not consumer.plan.silent]
+        return list({id(tally): tally for tally in loud}.values())
+
+    def _make_producers(self) -> Iterator[Producer]:
+        first = 0
+        payload = writer(self._terms.number, self._terms.size)
+        rate = self._terms.rate
+        every_ns = None if rate is None else NS_PER_S * len(self._plan.producers) / rate
+        for plan in self._plan.producers:
+            yield Producer(plan, first, payload, self._scribe.put, every_ns)
+            first += len(plan.streams)
+
+    def _make_consumers(self, streams: Sequence[Stream]) -> Iterator[Consumer]:
+        names = [stream.name for stream in streams]
+        read = reader(self._terms.number, self._terms.size)
+        tallies: dict[str, Tally] = {}
+        dropped: dict[str, set[tuple[str, int]]] = {
+            plan.group: set() for plan in self._plan.consumers if plan.group and plan.places
+        }
+        for plan in self._plan.consumers:
+            tally = tallies.setdefault(plan.group or plan.name, Tally())
+            yield Consumer(
+                plan,
+                names=names,
+                read=read,
+                put=self._scribe.put,
+                tally=tally,
+                planter=Planter(plan.places, dropped.get(plan.group)),
+            )
+
+    def _begin(self) -> None:
+        for consumer in self._consumers:
+            if not consumer.plan.heir:
+                self._admit(consumer)
+        connections = [self._wiring.open(producer.plan.name, producer) for producer in self._producers]
+        start_ns = time.monotonic_ns() + round(HEAD_START_S * NS_PER_S)
+        apart_ns = 0.0 if self._terms.rate is None else NS_PER_S / self._terms.rate
+        for turn, (producer, connection) in enumerate(zip(self._producers, connections, strict=True)):
+            producer.begin(connection, start_ns + round(turn * apart_ns))
+
+    def _admit(self, consumer: Consumer) -> None:
+        plan = consumer.plan
+        session = f"{self._terms.name}.{plan.name}" if plan.session else None
+        consumer.begin(self._wiring.open(plan.name, consumer, plan.trouble, session=session))
+
+    def _look_after(self) -> None:
+        """Let a moment pass, and do what is due.
+
+        Raises:
+            MqctlError: As `carry_out`.
+        """
+        time.sleep(POLL_S)
+        self._watch(self.progress)
+        for armed in [each for each in self._wiring.armed if each.fired.is_set()]:
+            self._wiring.armed.remove(armed)
+            self._broken(armed)
+        if not self._restarted and self.progress.attempted >= (self._plan.restart_at or 0):
+            self._restarted = True
+            self._restart()
+        self._raise_what_went_wrong()
+
+    def _raise_what_went_wrong(self) -> None:
+        if self._scribe.error is not None:
+            raise MeasuredWrong(f"the history could not be written: {self._scribe.error.strerror}")
+        for each in self._producers:
+            if each.error is not None:
+                raise each.error
+        stayers = [consumer for consumer in self._consumers if not consumer.doomed]
+        clients: Sequence[Producer | Consumer] = (*self._producers, *stayers)
+        for client in clients:
+            if client.lost is not None:
+                raise ConnectionLost(f"{client.plan.name} lost its connection: {client.lost}")
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            raise OperationTimeout("--timeout is over before the run is")
+
+    def _broken(self, armed: Armed) -> None:
+        consumer = next(each for each in self._consumers if each.plan.name == armed.client)
+        now_ns = time.monotonic_ns()
+        if armed.trouble.how is Break.CUT:
+            self._scribe.put(FaultBegan(armed.trouble.how, now_ns, armed.client))
+            self._scribe.put(FaultEnded(armed.trouble.how, now_ns, armed.client))
+            return
+        self._scribe.put(Killed(armed.client, now_ns))
+        heirs = [each for each in self._consumers if each.plan.heir and each.plan.group == consumer.plan.group]
+        if not consumer.plan.group:
+            self._scribe.put(Unsubscribed(armed.client, now_ns))
+        for heir in heirs[:1]:
+            self._admit(heir)
+
+    def _restart(self) -> None:
+        assert self._terms.restart is not None
+        self._scribe.put(Killed(BROKER, time.monotonic_ns()))
+        # The user's own command line, for the user's own shell.
+        done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602
+        if done.returncode:
+            raise MqctlError(f"the command that restarts the broker ended with {done.returncode}")
+
+    def _drain(self) -> bool:
+        """Read until nothing more comes; whether that was reached."""
+        began_ns = time.monotonic_ns()
+        quiet_ns, drain_ns = round(self._terms.quiet_s * NS_PER_S), round(self._terms.drain_s * NS_PER_S)
+        grace_ns = quiet_ns if self._plan.gives_back else min(quiet_ns, round(GRACE_S * NS_PER_S))
+        while True:
+            now_ns = time.monotonic_ns()
+            silent_ns = now_ns - max(began_ns, *(tally.latest_ns for tally in self._tallies))
+            if silent_ns >= quiet_ns or (silent_ns >= grace_ns and self._all_came()):
+                return True
+            if now_ns - began_ns > drain_ns:
+                return False
+            self._look_after()
+
+    def _all_came(self) -> bool:
+        return not any(
+            tally.lacks(producer.first + index, numbers)
+            for tally in self._tallies
+            for producer in self._producers
+            for kind in (producer.confirmed, producer.handed_over)
+            for index, numbers in enumerate(kind)
+        )
+
+    def _judge_itself(self, drained: bool) -> None:
+        for consumer in self._consumers:
+            missing = consumer.planter.missing
+            if missing:
+                faults = ", ".join(sorted({place.fault for place in missing}))
+                self.doubts.append(
+                    f"{len(missing)} faults found no place to be planted at {consumer.plan.name} ({faults})"
+                )
+            self.doubts += [f"{consumer.plan.name}: the broker says: {text}" for text in consumer.complaints[:3]]
+        self.doubts += [
+            f"{armed.client} was not to be broken: fewer than {armed.trouble.at} messages came to it"
+            for armed in self._wiring.armed
+        ]
+        if not self._restarted:
+            self.doubts.append("the broker was not restarted: the run was over before")
+        if not drained:
+            self.doubts.append(f"messages still came {self._terms.drain_s:g} s after the last was sent")

@@ -1,0 +1,39 @@
+"""What has come so far, so that a run knows when there is nothing more to wait for."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from mqctl.measurement.ranges import Ranges
+
+
+class Tally:
+    """The messages that one consumer got, or those of a group together.
+
+    Attributes:
+        came: Deliveries, with those that came again.
+        latest_ns: When the last one came; at first, when this began.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: dict[int, Ranges] = {}
+        self.came = 0
+        self.latest_ns = time.monotonic_ns()
+
+    def add(self, stream: int, n: int, at_ns: int) -> None:
+        """A message came."""
+        with self._lock:
+            seen = self._seen.get(stream)
+            if seen is None:
+                seen = self._seen[stream] = Ranges()
+            seen.add(n, n + 1)
+            self.came += 1
+            self.latest_ns = at_ns
+
+    def lacks(self, stream: int, wanted: Ranges) -> bool:
+        """Whether some of these did not come yet."""
+        with self._lock:
+            seen = self._seen.get(stream) or Ranges()
+            return wanted.overlap(seen) < wanted.count()

@@ -1,0 +1,107 @@
+"""Connections of an experiment: one for each client, by a fault proxy where it is to be broken."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mqctl.adapters import reconnecting
+from mqctl.adapters.base import Adapter, Connection, EventSink
+from mqctl.errors import MqctlError
+from mqctl.experiments.plan import Break, Trouble
+from mqctl.faults.link import Link
+from mqctl.measurement.stamp import MAGIC
+from mqctl.target import NO_RECONNECT, Endpoint, ReconnectOptions, Target, is_encrypted
+
+BACK_WITHIN_S: Final = 60.0
+PAUSE_MAX_S: Final = 0.5
+SESSION_EXPIRY_S: Final = 600.0
+"""How long the broker is asked to remember a client that does not come back (MQTT 5, 3.1.2.11.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """A break that waits for its place; `fired` tells that it was there."""
+
+    client: str
+    trouble: Trouble
+    fired: threading.Event
+
+
+class Wiring:
+    """Opens connections, and closes them all at the end.
+
+    Attributes:
+        armed: The breaks to come.
+
+    Args:
+        adapter: The transport.
+        target: Where the broker is.
+        stack: Closes what is opened.
+        lasting: Whether the broker is restarted, so that everybody must connect again.
+    """
+
+    def __init__(self, adapter: Adapter, target: Target, stack: contextlib.ExitStack, *, lasting: bool) -> None:
+        self.armed: list[Armed] = []
+        self._adapter = adapter
+        self._target = replace(target, client_id=None, reconnect=NO_RECONNECT)
+        self._stack = stack
+        self._lasting = lasting
+
+    def open(
+        self, client: str, sink: EventSink, trouble: Trouble | None = None, *, session: str | None = None
+    ) -> Connection:
+        """Connect.
+
+        Args:
+            client: Its name in the history.
+            sink: Takes its events.
+            trouble: What is to happen to its connection.
+            session: Under which name the broker is to remember it.
+
+        Raises:
+            MqctlError: As `Adapter.connect`.
+        """
+        target = self._target if session is None else remembered(self._target, session)
+        if trouble is not None:
+            target = replace(target, endpoints=(self._linked(client, trouble),))
+        comes_back = self._lasting or (trouble is not None and trouble.how is Break.CUT)
+        if session is not None:
+            self._stack.callback(self._forget, session)
+        if not comes_back:
+            return self._stack.enter_context(self._adapter.connect(target, sink=sink))
+        target = replace(target, reconnect=ReconnectOptions(BACK_WITHIN_S, PAUSE_MAX_S))
+        return self._stack.enter_context(reconnecting.connect(self._adapter, target, sink=sink))
+
+    def _linked(self, client: str, trouble: Trouble) -> Endpoint:
+        link = self._stack.enter_context(Link(self._target.endpoints[0]))
+        # Behind the mark with which each message begins: the same place in every protocol.
+        self.armed.append(Armed(client, trouble, link.down.cut_at(MAGIC, trouble.at)))
+        return link.endpoint
+
+    def _forget(self, session: str) -> None:
+        """Let the broker forget a client: one that connects clean under its name (MQTT 3.1.1, 3.1.2.4)."""
+        target = replace(self._target, client_id=session, mqtt=self._target.mqtt._replace(clean=True))
+        with contextlib.suppress(MqctlError):
+            self._adapter.connect(target, sink=_ignore).close()
+
+
+def remembered(target: Target, session: str) -> Target:
+    """A target at which the broker remembers us."""
+    expiry_s = SESSION_EXPIRY_S if target.mqtt.version == "5" else None
+    return replace(target, client_id=session, mqtt=target.mqtt._replace(clean=False, session_expiry_s=expiry_s))
+
+
+def why_unbreakable(target: Target) -> str:
+    """Why connections to a target cannot be broken on purpose; "" where they can."""
+    if target.scheme == "mem":
+        return "a broker in memory has no network that could break"
+    if is_encrypted(target.scheme):
+        return "a certificate is not valid for the fault proxy, so the connection must be one without TLS"
+    return ""
+
+
+_ignore: Callable[[object], None] = lambda _events: None  # noqa: E731
