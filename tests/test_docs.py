@@ -123,7 +123,7 @@ def test_the_table_of_generators_is_complete():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_option_that_a_page_names_exists(page, settings):
-    for command in set(re.findall(r"mqctl (publish|tail|watch|hub|demo|bench)\b", page.read_text())):
+    for command in set(re.findall(r"mqctl (publish|tail|watch|hub|demo|bench|check)\b", page.read_text())):
         known = subprocess.run(
             [Path(sys.executable).parent / "mqctl", command, "--help"],
             capture_output=True, text=True, check=True, env={**settings["env"], "COLUMNS": "200"}, cwd=settings["cwd"],
