@@ -176,7 +176,7 @@ class ServerSession:
         self._interval_ms = _milliseconds(wanted.get(Advice.INTERVAL), terms.interval_ms, _INTERVAL_MS_MAX)
         if isinstance(acknowledged := ext_of(request, Ext.ACK), int):
             self._queue.acknowledge(acknowledged)
-        advice = self.advice() if wanted or request.connection_type != self._transport else None
+        advice = self.advice(self._interval_ms) if wanted or request.connection_type != self._transport else None
         self._transport = request.connection_type
         # The first connect proves to the client that the session works, so it does not wait.
         first, self.state = self.state is State.HANDSHAKEN, State.CONNECTED

@@ -220,7 +220,8 @@ def test_a_session_that_waits_does_not_expire(house):
 
 def test_a_client_may_ask_for_a_longer_pause(house):
     caller = Caller(house).connected()
-    caller.connect(advice={"timeout": 0, "interval": 5000})
+    (reply,) = caller.connect(advice={"timeout": 0, "interval": 5000})
+    assert reply["advice"]["interval"] == 5000
     assert caller.session.next_deadline_ns() == 15_000 * MS
     caller.connect(advice={"timeout": 0, "interval": 10**12})
     assert caller.session.next_deadline_ns() == 3_610_000 * MS
