@@ -190,6 +190,7 @@ def _options(carrier: Carrier, call: _Call) -> Options:
         # Two connections race each other, so that only what connects alone bring is in order; a WebSocket has one.
         ack=carrier.connection_type is ConnectionType.LONG_POLLING or call.kept is not None,
         by_hand=call.kept is not None,
+        epoch_ns=time.time_ns() - time.monotonic_ns(),
         ext=_login(call.target),
         grace_ms=round(call.target.heart_beat_s * 1000) or None,
     )
@@ -271,9 +272,16 @@ def _greeting(carrier: Carrier, client: Client, call: _Call, *, resumed: bool) -
             "connection-type": carrier.connection_type,
             "timeout": f"{client.orders.timeout_ms / 1000:g} s",
             "ack": "on" if client.acknowledges else "off",
+            **({"clock": _clock(client)} if client.clocks.known else {}),
             **({} if call.kept is None else {"session": "resumed" if resumed else "new"}),
         },
     )
+
+
+def _clock(client: Client) -> str:
+    """How the server's clock stands, for people."""
+    offset_s = client.clocks.offset_ms / 1000
+    return f"{abs(offset_s):g} s {'behind' if offset_s < 0 else 'ahead of'} ours (lag {client.clocks.lag_ms} ms)"
 
 
 def _login_hint(target: Target) -> str | None:

@@ -38,10 +38,13 @@ def _greeted(ground: Ground, greeting: Connected) -> Finding:
         "server": greeting.server,
         "protocol": ground.spoken,
         "dialect": str(greeting.dialect) if greeting.dialect else None,
+        "clock": greeting.detail.get("clock"),
     }
     seen = f"{greeting.server or 'a broker that does not say its name'}, {ground.spoken}"
     if greeting.dialect:
         seen += f", read as {greeting.dialect}"
+    if said["clock"]:
+        seen += f"; its clock is {said['clock']}"
     return Finding("server", Outcome.YES, seen, {name: value for name, value in said.items() if value})
 
 

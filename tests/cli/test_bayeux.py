@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -86,3 +87,4 @@ def test_a_probe_asks_for_nothing_that_is_not_there(mqctl):
     there = {"server", "confirmed publish", "round trip", "wildcard *", "wildcard **", "headers", "largest message"}
     assert {question for question, outcome in outcomes.items() if outcome == "yes"} == there
     assert set(outcomes.values()) == {"yes", "no", "unsupported"}
+    assert re.search(r"its clock is \S+ s (behind|ahead of) ours", json.loads(out)["findings"][0]["seen"])

@@ -30,10 +30,10 @@ from mqctl.protocols.bayeux.client_actions import (
     Send,
     Unsubscribed,
 )
-from mqctl.protocols.bayeux.extensions import ext_of, with_ext
+from mqctl.protocols.bayeux.extensions import Clocks, ext_of, with_ext
 from mqctl.protocols.bayeux.message import Message
-from mqctl.protocols.bayeux.orders import MAX_INTERVAL_MS, Orders
-from mqctl.protocols.bayeux.spec import VERSION, Advice, ConnectionType, Ext, Meta, Reconnect, error_text
+from mqctl.protocols.bayeux.orders import MAX_INTERVAL_MS, Orders, words_of
+from mqctl.protocols.bayeux.spec import VERSION, Advice, ConnectionType, Ext, Meta, Reconnect
 
 PAUSES: Final = Policy(within_s=math.inf, pause_max_s=30.0, first_s=1.0)
 """After a request that the server turned down."""
@@ -68,6 +68,7 @@ class Options:
         connection_type: What it speaks.
         ack: Whether it asks the server to keep messages until it has them.
         ext: What else its handshakes say.
+        epoch_ns: What time it was, since 1970, when the clock was 0; None is not to ask for the server's time.
         by_hand: Whether each connect waits for `go_on`, because it tells the server that what came was handled.
         grace_ms: What an answer may take, beyond the time that the server holds a connect; None is for ever.
     """
@@ -76,6 +77,7 @@ class Options:
     ack: bool
     ext: Mapping[str, Any]
     grace_ms: int | None
+    epoch_ns: int | None = None
     by_hand: bool = False
 
 
@@ -95,6 +97,8 @@ class Client:
         """Whether the server keeps messages until it is told that they came."""
         self.batch = 0
         """The last batch that came whole, of those that it keeps."""
+        self.clocks = Clocks(options.epoch_ns)
+        """How far the server's clock is ahead, if it has CometD's timesync extension."""
         self.parked = False
         """Whether the next connect waits for `go_on`."""
         self._options = options
@@ -138,6 +142,7 @@ class Client:
         ext = dict(self._options.ext) | ({Ext.ACK: True} if self._options.ack else {})
         if ext:
             request.ext = ext
+        self.clocks.ask(request, now_ns)
         return [Send(Lane.REQUEST, request)]
 
     def resume(self, client_id: str, batch: int) -> None:
@@ -230,8 +235,9 @@ class Client:
     def _shaken(self, reply: Message, now_ns: int) -> list[Action]:
         self._cycle_id = self.wake_ns = None
         self._orders = self._orders.heed(reply)
+        self.clocks.hear(reply, now_ns)
         if not reply.successful:
-            return self._turned_away(_words(reply), now_ns)
+            return self._turned_away(words_of(reply), now_ns)
         offered = reply.supported_connection_types or []
         if self._options.connection_type not in offered:
             reason = f"the server offers {', '.join(offered) or 'nothing'}"
@@ -273,8 +279,9 @@ class Client:
         if self.state is State.LEAVING:
             return []
         self._orders = self._orders.heed(reply)
+        self.clocks.hear(reply, now_ns)
         orders = self._orders
-        words = "the server wants a new session" if reply.successful else _words(reply)
+        words = "the server wants a new session" if reply.successful else words_of(reply)
         if orders.reconnect == Reconnect.NONE or orders.interval_ms < 0:
             return self._lose("the server ended the session" if reply.successful else words)
         if orders.reconnect == Reconnect.HANDSHAKE:
@@ -305,12 +312,12 @@ class Client:
             return []
         identity = str(reply.id)
         del self._open[identity]
-        refusal = None if reply.successful else _words(reply)
+        refusal = None if reply.successful else words_of(reply)
         gone = refusal is not None and self._is_gone(reply, request)
         if gone and identity in self._ours:
             # The new session is to have what this one had.
             self._ours.discard(identity)
-            return self._renew(_words(reply), now_ns)
+            return self._renew(words_of(reply), now_ns)
         if request.channel == Meta.SUBSCRIBE and refusal is None:
             self._channels[request.subscription] = None
         elif request.channel in (Meta.SUBSCRIBE, Meta.UNSUBSCRIBE):
@@ -319,7 +326,7 @@ class Client:
         if identity in self._ours:
             self._ours.discard(identity)
             actions = [Unsubscribed(request.subscription, refusal)] if refusal is not None else []
-        return actions + (self._renew(_words(reply), now_ns) if gone else [])
+        return actions + (self._renew(words_of(reply), now_ns) if gone else [])
 
     def _is_gone(self, reply: Message, request: Message) -> bool:
         """Whether the server does not know the session any more, as the answer to a request of it says."""
@@ -352,6 +359,7 @@ class Client:
         if self.acknowledges:
             with_ext(request, Ext.ACK, self.batch)
         self._await(request, self._orders.timeout_ms, now_ns)
+        self.clocks.ask(request, now_ns)
         return [Send(Lane.CONNECT, request)]
 
     def _await(self, request: Message, held_ms: float, now_ns: int) -> None:
@@ -387,8 +395,3 @@ class Client:
 def _offers(spoken: ConnectionType) -> list[str]:
     """What a handshake says that we speak. Servers without event streams are then free to say so, and not to refuse."""
     return [spoken, ConnectionType.LONG_POLLING] if spoken is ConnectionType.EVENT_SOURCE else [spoken]
-
-
-def _words(reply: Message) -> str:
-    """Why a server refuses, in its words; some give none."""
-    return error_text(reply.error) if isinstance(reply.error, str) and reply.error else "the server does not say why"

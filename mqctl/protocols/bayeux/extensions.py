@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,11 @@ from mqctl.protocols.bayeux.spec import Ext
 
 TIMESYNC_ACCURACY_MS: Final = 25
 """How far off a client's clock may be before it is told by how much."""
+
+
+_NS_PER_MS: Final = 1_000_000
+TIMESYNC_SAMPLES: Final = 10
+"""How many answers a client's notion of the server's clock rests on, as in CometD's clients."""
 
 
 def ext_of(message: Message, name: str) -> Any:
@@ -49,6 +55,50 @@ def read_timesync(message: Message, came_ms: int) -> Timesync | None:
     if not isinstance(said, Mapping) or _number(said.get("tc")) is None:
         return None
     return Timesync(said["tc"], _number(said.get("l")), _number(said.get("o")) or 0, came_ms)
+
+
+class Clocks:
+    """How far a server's clock is ahead of the client's, by what it says of requests that it answered.
+
+    Args:
+        epoch_ns: What time it was, since 1970, when the clock of `now_ns` was 0; None is not to ask.
+
+    Attributes:
+        lag_ms: How long a message takes one way: the mean of the last samples.
+        offset_ms: How far the server is ahead, likewise.
+    """
+
+    def __init__(self, epoch_ns: int | None) -> None:
+        self.lag_ms = self.offset_ms = 0
+        self._epoch_ns = epoch_ns
+        self._samples: deque[tuple[float, float]] = deque(maxlen=TIMESYNC_SAMPLES)
+
+    @property
+    def known(self) -> bool:
+        """Whether the server ever said something of it."""
+        return bool(self._samples)
+
+    def ask(self, request: Message, now_ns: int) -> None:
+        """Let a request that is sent now ask for the time."""
+        if self._epoch_ns is not None:
+            said = {"tc": self._time_ms(self._epoch_ns, now_ns), "l": self.lag_ms, "o": self.offset_ms}
+            with_ext(request, Ext.TIMESYNC, said)
+
+    def hear(self, reply: Message, now_ns: int) -> None:
+        """Take what a reply says: when the request left (`tc`) and came (`ts`), and how long it was held (`p`)."""
+        said = ext_of(reply, Ext.TIMESYNC)
+        if self._epoch_ns is None or not isinstance(said, Mapping):
+            return
+        left, came, held = (_number(said.get(name)) for name in ("tc", "ts", "p"))
+        if left is None or came is None:
+            return
+        lag = (self._time_ms(self._epoch_ns, now_ns) - left - (held or 0)) / 2
+        self._samples.append((lag, came - left - lag))
+        self.lag_ms, self.offset_ms = (round(sum(each) / len(each)) for each in zip(*self._samples, strict=True))
+
+    @staticmethod
+    def _time_ms(epoch_ns: int, now_ns: int) -> int:
+        return (epoch_ns + now_ns) // _NS_PER_MS
 
 
 def _number(value: object) -> float | None:

@@ -1,11 +1,11 @@
-"""What a server advises its client to do (Bayeux, 2.4.1)."""
+"""What a server advises its client to do (Bayeux, 2.4.1), and why it refuses what was asked."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple, Self
 
 from mqctl.protocols.bayeux.message import Message
-from mqctl.protocols.bayeux.spec import Advice
+from mqctl.protocols.bayeux.spec import Advice, error_text
 
 TIMEOUT_MS: Final = 60_000
 """How long servers hold a connect if they do not say, as CometD's clients assume."""
@@ -39,6 +39,11 @@ class Orders(NamedTuple):
                 max_interval_ms=_number(reply.advice.get(Advice.MAX_INTERVAL)) or self.max_interval_ms,
             )
         return self if reply.successful else self._replace(reconnect=None)
+
+
+def words_of(reply: Message) -> str:
+    """Why a server refuses, in its words; some give none."""
+    return error_text(reply.error) if isinstance(reply.error, str) and reply.error else "the server does not say why"
 
 
 def _number(value: object) -> float | None:

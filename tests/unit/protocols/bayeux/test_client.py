@@ -43,8 +43,16 @@ class Talk:
         grace_ms: int | None = GRACE_MS,
         connection_type: ConnectionType = ConnectionType.WEBSOCKET,
         by_hand: bool = False,
+        epoch_ns: int | None = None,
     ):
-        options = Options(connection_type=connection_type, ack=ack, ext=ext or {}, grace_ms=grace_ms, by_hand=by_hand)
+        options = Options(
+            connection_type=connection_type,
+            ack=ack,
+            ext=ext or {},
+            grace_ms=grace_ms,
+            by_hand=by_hand,
+            epoch_ns=epoch_ns,
+        )
         self.client = Client(options, random.Random(7))
         self.now_ns = 1_000
         self.actions: list[Action] = []
@@ -476,3 +484,15 @@ class TestByHand:
         _, (send,) = talk.client.subscribe("/a")
         talk.hear(failed(send.message, "402::unknown"))
         assert (talk.client.parked, talk.client.state) == (False, State.HANDSHAKING)
+
+
+def test_the_time_is_asked_for_with_handshakes_and_connects():
+    talk = Talk(epoch_ns=1_000_000 * MS)
+    (send,) = talk.open()
+    assert send.message.ext == {"timesync": {"tc": 1_000_000, "l": 0, "o": 0}}
+    talk.now_ns += 80 * MS
+    (send,) = talk.shake(ext={"timesync": {"tc": 1_000_000, "ts": 1_005_040, "p": 0}})
+    assert send.message.ext == {"timesync": {"tc": 1_000_080, "l": 40, "o": 5_000}}
+    talk.now_ns += 120 * MS
+    talk.connected(ext={"timesync": {"tc": 1_000_080, "ts": 1_005_140, "p": 0}})
+    assert (talk.client.clocks.lag_ms, talk.client.clocks.offset_ms) == (50, 5_000)

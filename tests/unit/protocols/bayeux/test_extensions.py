@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from mqctl.protocols.bayeux.extensions import (
     BINARY_EXT,
+    Clocks,
     Timesync,
     binary,
     ext_of,
@@ -64,3 +65,42 @@ def test_bytes():
 def test_what_says_it_is_bytes_and_is_not(data):
     assert read_binary(Message(data=Raw(data), ext=BINARY_EXT)) is None
     assert read_binary(Message(data=Raw(b'{"data":"0rJ"}'))) is None
+
+
+MS = 1_000_000
+
+
+class TestClocks:
+    def hear(self, clocks: Clocks, said: object, now_ms: int) -> None:
+        clocks.hear(Message(ext={"timesync": said}), now_ms * MS)
+
+    def asked(self, clocks: Clocks, now_ms: int) -> object:
+        request = Message(ext={"ack": 1})
+        clocks.ask(request, now_ms * MS)
+        return request.ext
+
+    def test_nothing_is_known_until_the_server_says_something(self):
+        clocks = Clocks(0)
+        clocks.hear(Message(), 1_000)
+        for said in (None, 1, {}, {"tc": 1}, {"ts": 1}, {"tc": "1", "ts": 2}):
+            self.hear(clocks, said, 1_000)
+        assert not clocks.known
+        assert self.asked(clocks, 5) == {"ack": 1, "timesync": {"tc": 5, "l": 0, "o": 0}}
+
+    def test_who_does_not_ask_does_not_hear(self):
+        clocks = Clocks(None)
+        assert self.asked(clocks, 5) == {"ack": 1}
+        self.hear(clocks, {"tc": 1, "ts": 1}, 1)
+        assert not clocks.known
+
+    def test_one_way_takes_half_of_what_the_server_did_not_hold(self):
+        """40 ms each way, a clock 5 s ahead, and a connect that was held for 20 s."""
+        clocks = Clocks(1_000_000 * MS)
+        self.hear(clocks, {"tc": 1_000_000, "ts": 1_005_040, "p": 20_000}, 20_080)
+        assert (clocks.known, clocks.lag_ms, clocks.offset_ms) == (True, 40, 5_000)
+
+    def test_it_is_the_mean_of_the_last_ten(self):
+        clocks = Clocks(0)
+        for offset in (900_000, *range(10)):
+            self.hear(clocks, {"tc": 0, "ts": offset + 1}, 2)
+        assert (clocks.lag_ms, clocks.offset_ms) == (1, 4)
