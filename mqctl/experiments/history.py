@@ -101,9 +101,11 @@ class Reader:
         """What is left of the first chunk, then what follows; what has no newline yet stays in `_rest`."""
         chunk = b""
         while True:
-            whole, newline, self._rest = (self._rest + chunk).rpartition(b"\n")
-            if newline:
-                yield whole + newline
+            read = self._rest + chunk
+            end = read.rfind(b"\n") + 1
+            self._rest = read[end:]
+            if end:
+                yield read[:end]
             if not (chunk := self._source.read(CHUNK_BYTES)):
                 return
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from operator import attrgetter
 
 from mqctl.experiments.events import (
     Confirmed,
@@ -18,18 +18,17 @@ from mqctl.experiments.events import (
     Subscribed,
     Unsubscribed,
 )
-from mqctl.experiments.pages import Again, Late, Page, Sheet, Turn, runs
+from mqctl.experiments.pages import Again, Late, Page, Sheet, Turn, columns, runs, sheet
 from mqctl.experiments.parties import Party, Stream
 from mqctl.measurement.ranges import Range, Ranges
 
-_Numbered = TypeVar("_Numbered", Publish, Confirmed, Rejected, Delivered)
+_TOPIC = attrgetter("producer", "topic")
 
 
 @dataclass(slots=True)
 class Producer:
     """What a producer attempted, and what became of it; `resent` was attempted more than once."""
 
-    topic: str = ""
     attempted: Ranges = field(default_factory=Ranges)
     confirmed: Ranges = field(default_factory=Ranges)
     rejected: Ranges = field(default_factory=Ranges)
@@ -51,6 +50,7 @@ class Ledger:
         self.parties: dict[str, Party] = {}
         self.ended = self.drained = False
         self._party_of: dict[str, Party] = {}
+        self._topics: dict[str, str] = {}
 
     def party_of(self, consumer: str) -> Party:
         """The party of a consumer; of one that nobody said was subscribed, it is there from the beginning."""
@@ -61,7 +61,7 @@ class Ledger:
 
     def expects(self, party: Party, producer: str) -> bool:
         """Whether a party is to get what a producer publishes."""
-        topic = self.producers[producer].topic if producer in self.producers else ""
+        topic = self._topics.get(producer, "")
         return party.topic == topic or not party.topic or not topic
 
     def turn(self, event: Turn) -> None:
@@ -86,9 +86,7 @@ class Ledger:
             if isinstance(event, Requeued) or event.requeue:
                 self.party_of(event.consumer).given_back.add((event.producer, event.n))
         for party, events in self._shared_out(page.kinds.get(Delivered, ())):
-            sheet = Sheet(party, events)
-            _fill(sheet)
-            page.sheets.append(sheet)
+            page.sheets.append(_filled(sheet(party, events)))
 
     def _party(self, event: Subscribed) -> Party:
         since = {name: producer.attempted.stop for name, producer in self.producers.items()}
@@ -100,17 +98,18 @@ class Ledger:
         return party
 
     def _publishing(self, page: Page) -> None:
-        for name, publishes in _by_producer(page.kinds.get(Publish, ())):
+        publishing = page.kinds.get(Publish, ())
+        for name, publishes in _by_producer(*columns(publishing)):
             producer = self.producers[name]
-            producer.topic = publishes[-1].topic
-            for start, stop in runs([event.n for event in publishes]):
+            for start, stop in runs(publishes):
                 new = producer.attempted.add(start, stop)
                 if sum(each.stop - each.start for each in new) < stop - start:
                     for again in Ranges([Range(start, stop)]).without(Ranges(new)).all():
                         producer.resent.add(*again)
-        for name, confirmed in _by_producer(page.kinds.get(Confirmed, ())):
+        self._topics |= dict(map(_TOPIC, publishing))
+        for name, confirmed in _by_producer(*columns(page.kinds.get(Confirmed, ()))):
             _note(self.producers[name].confirmed, confirmed)
-        for name, rejected in _by_producer(page.kinds.get(Rejected, ())):
+        for name, rejected in _by_producer(*columns(page.kinds.get(Rejected, ()))):
             _note(self.producers[name].rejected, rejected)
 
     def _shared_out(self, events: Sequence[Delivered]) -> Iterable[tuple[Party, Sequence[Delivered]]]:
@@ -129,37 +128,40 @@ class Ledger:
             yield party, [event for event in events if event.consumer in party.members]
 
 
-def _by_producer(events: Sequence[_Numbered]) -> Iterable[tuple[str, list[_Numbered]]]:
-    by_producer: defaultdict[str, list[_Numbered]] = defaultdict(list)
-    for event in events:
-        by_producer[event.producer].append(event)
+def _by_producer(producers: Sequence[str], numbers: Sequence[int]) -> Iterable[tuple[str, list[int]]]:
+    by_producer: defaultdict[str, list[int]] = defaultdict(list)
+    for producer, n in zip(producers, numbers, strict=True):
+        by_producer[producer].append(n)
     return by_producer.items()
 
 
-def _note(numbers: Ranges, events: Sequence[Confirmed] | Sequence[Rejected]) -> None:
-    for start, stop in runs([event.n for event in events]):
-        numbers.add(start, stop)
+def _note(book: Ranges, numbers: Sequence[int]) -> None:
+    for start, stop in runs(numbers):
+        book.add(start, stop)
 
 
-def _fill(sheet: Sheet) -> None:
-    party = sheet.party
-    for producer, events in _by_producer(sheet.events):
-        stream = party.stream(producer)
-        at = 0
-        for start, stop in runs([event.n for event in events]):
-            part = events[at : at + stop - start]
-            at += stop - start
-            # The common case, in one step for all of them.
-            if start >= stream.top:
-                stream.pass_over(_latest(party, part), start, stop)
-            else:
-                _one_by_one(sheet, stream, part)
+def _filled(sheet: Sheet) -> Sheet:
+    """With what is late and what came again."""
+    for producer, numbers in _by_producer(sheet.producers, sheet.numbers):
+        stream = sheet.party.stream(producer)
+        in_turn = runs(numbers)
+        # The common case, in one step for all of them.
+        if len(in_turn) == 1 and in_turn[0].start >= stream.top and sheet.party.ordered:
+            stream.pass_over({sheet.party.name: numbers[-1]}, *in_turn[0])
+        else:
+            _piece_by_piece(sheet, stream, [event for event in sheet.events if event.producer == producer], in_turn)
+    return sheet
 
 
-def _latest(party: Party, part: Sequence[Delivered]) -> Mapping[str, int]:
-    if party.ordered:
-        return {party.name: part[-1].n}
-    return {event.consumer: event.n for event in part}
+def _piece_by_piece(sheet: Sheet, stream: Stream, events: Sequence[Delivered], in_turn: Sequence[Range]) -> None:
+    party, at = sheet.party, 0
+    for start, stop in in_turn:
+        part = events[at : at + stop - start]
+        at += stop - start
+        if start >= stream.top:
+            stream.pass_over({party.line(event.consumer): event.n for event in part}, start, stop)
+        else:
+            _one_by_one(sheet, stream, part)
 
 
 def _one_by_one(sheet: Sheet, stream: Stream, part: Sequence[Delivered]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress, repeat
+from operator import attrgetter, is_
 from typing import Any, NamedTuple, TypeAlias
 
 from mqctl.experiments.events import (
@@ -47,10 +48,15 @@ class Again(NamedTuple):
 
 @dataclass(slots=True)
 class Sheet:
-    """What one party got in a stretch: everything, and of that what came late and what came again."""
+    """What one party got in a stretch: everything, and of that what came late and what came again.
+
+    `producers` and `numbers` are columns of `events`: they are read much faster at once than one by one.
+    """
 
     party: Party
     events: Sequence[Delivered]
+    producers: Sequence[str]
+    numbers: Sequence[int]
     late: list[Late] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
 
@@ -61,6 +67,19 @@ class Sheet:
         # By identity: another delivery of the same message may well be the first one.
         again = {id(event) for event, _ in self.again}
         return [event for event in self.events if id(event) not in again]
+
+
+def sheet(party: Party, events: Sequence[Delivered]) -> Sheet:
+    """One of which nothing is known to be late or to have come again."""
+    return Sheet(party, events, *columns(events))
+
+
+def columns(events: Sequence[Any]) -> tuple[list[str], list[int]]:
+    """The producers and the numbers of events."""
+    return list(map(_PRODUCER, events)), list(map(_NUMBER, events))
+
+
+_PRODUCER, _NUMBER = attrgetter("producer"), attrgetter("n")
 
 
 @dataclass(slots=True)
@@ -95,9 +114,8 @@ def stretches(batch: Batch) -> Iterator[Page | Turn]:
 
 
 def _page(first_line: int, events: Sequence[Entry], kinds: Sequence[type]) -> Page:
-    sorted_: defaultdict[type, list[Entry]] = defaultdict(list)
-    for kind, event in zip(kinds, events, strict=True):
-        sorted_[kind].append(event)
+    # There are few kinds, and no Python is run for each event.
+    sorted_ = {kind: list(compress(events, map(is_, kinds, repeat(kind)))) for kind in set(kinds)}
     return Page(first_line, events, sorted_)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -26,6 +26,9 @@ from mqctl.measurement.ranges import Ranges
 
 _NOT_DRAINED = "the history does not end with all read: what was given back may have been on its way"
 
+UNSURE_MAX = 10_000
+"""An acknowledgement that the broker did not confirm has arrived once its consumer sent so many more."""
+
 Key = tuple[str, int]
 
 
@@ -36,7 +39,7 @@ class _Holder:
     cumulative: bool
     prefetch: int | None
     held: dict[Key, None] = field(default_factory=dict)
-    unsure: defaultdict[str, Ranges] = field(default_factory=lambda: defaultdict(Ranges))
+    unsure: deque[Key] = field(default_factory=lambda: deque(maxlen=UNSURE_MAX))
 
 
 @dataclass(slots=True)
@@ -144,7 +147,7 @@ class Acks:
                 self._holds.chances += 1
                 self._settled[party][done[0]].add(done[1], done[1] + 1)
                 if not event.confirmed:
-                    holder.unsure[done[0]].add(done[1], done[1] + 1)
+                    holder.unsure.append(done)
             return
         holder.held.pop(key, None)
         if isinstance(event, Requeued) or event.requeue:
@@ -154,8 +157,8 @@ class Acks:
         holder, party = self._holders[consumer], self._party_of[consumer]
         for key in holder.held:
             self._give_back(party, key, why)
-        for producer, numbers in holder.unsure.items():
-            self._settled[party][producer] = self._settled[party][producer].without(numbers)
+        for producer, n in holder.unsure:
+            self._settled[party][producer].remove(n)
         holder.held.clear()
         holder.unsure.clear()
 

@@ -11,7 +11,7 @@ from mqctl.experiments.answers import WITNESSES_MAX, Answer, Cell, Look, Propert
 from mqctl.experiments.controls import describe, partner
 from mqctl.experiments.events import NUMBER_BITS, Fault, Planted, message
 from mqctl.experiments.ledger import Ledger
-from mqctl.experiments.pages import Page, Sheet, Turn
+from mqctl.experiments.pages import Page, Sheet, Turn, columns
 from mqctl.experiments.pairwise import Difference, Order, Pair
 from mqctl.experiments.parties import Party
 
@@ -109,11 +109,11 @@ class Agreement:
     def _take(self, sheet: Sheet) -> None:
         name = sheet.party.name
         order = self._orders.get(name) or self._enter(sheet.party)
-        first = sheet.first()
-        for producer in {event.producer for event in first}.difference(self._producers):
+        producers, numbers = columns(sheet.first()) if sheet.again else (sheet.producers, sheet.numbers)
+        for producer in set(producers).difference(self._producers):
             self._key(producer, 0)
         bases = {producer: index << NUMBER_BITS for producer, index in self._producers.items()}
-        keys = [bases[event.producer] + event.n for event in first]
+        keys = [bases[producer] + n for producer, n in zip(producers, numbers, strict=True)]
         absent = set().union(*(self._absent.get(member, ()) for member in sheet.party.members))
         if absent:
             keys = [key for key in keys if key not in absent]
@@ -122,7 +122,6 @@ class Agreement:
             self._places |= {(name, key): place for place, key in enumerate(keys, order.stop) if key in watched}
         order.keys.extend(keys)
         if name == next(iter(self._orders)):
-            producers = [event.producer for event in first]
             self._switches += sum(map(ne, producers, islice(producers, 1, None)))
             self._neighbours += len(producers)
 

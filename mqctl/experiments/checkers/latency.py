@@ -56,7 +56,7 @@ class Latency:
         sent: Sequence[Publish] = page.kinds.get(Publish, ())
         late_ns = [e.sent_ns - e.intended_ns for e in sent if e.sent_ns is not None and e.intended_ns is not None]
         self._sent += len(late_ns)
-        self._late += sum(ns > LATE_NS for ns in late_ns)
+        self._late += len([ns for ns in late_ns if ns > LATE_NS])
 
     def _find(self, events: Sequence[Delivered]) -> None:
         for event in events:
