@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -19,6 +20,7 @@ from mqctl.hub.bayeux_rounds import Rounds
 from mqctl.hub.config import HubConfig
 from mqctl.hub.events import SessionClosed, SessionOpened, Subscribed, Unsubscribed
 from mqctl.hub.exchange import Exchange
+from mqctl.hub.metrics import BayeuxStats
 from mqctl.hub.services import ask
 from mqctl.model import PublishOutcome
 from mqctl.protocols.bayeux.channel import META_PREFIX
@@ -28,12 +30,13 @@ from mqctl.protocols.bayeux.markup import without_markup
 from mqctl.protocols.bayeux.message import Message
 from mqctl.protocols.bayeux.server import Answer, Server
 from mqctl.protocols.bayeux.session import ServerSession, Terms
-from mqctl.protocols.bayeux.spec import Ext
+from mqctl.protocols.bayeux.spec import ConnectionType, Ext
 
 SECRET_BYTES: Final = 20
 """Of the id of a session, which is all that it takes to have it."""
 EARLY_BYTES: Final = 64 * 1024
 """Of a request by somebody who has no session yet."""
+_HEARD_BY: Final = (ConnectionType.WEBSOCKET, ConnectionType.EVENT_SOURCE, ConnectionType.LONG_POLLING)
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -77,14 +80,27 @@ class BayeuxHouse:
             self._exchange.settle()
         return answer
 
-    def close(self) -> None:
-        """End every session. A connect that waits is answered as if its time were over: its client will come back."""
+    def stats(self) -> BayeuxStats:
+        """What there is of its sessions."""
+        sessions = self.server.sessions.values()
+        kinds = Counter(cast("BayeuxPort", session.port).connection_type for session in sessions)
+        shown = {kind or "none": kinds[kind] for kind in (*_HEARD_BY, None)}
+        return BayeuxStats(sessions=shown, waiting=sum(session.waiting for session in sessions))
+
+    def close(self) -> int:
+        """End every session. A connect that waits is answered as if its time were over: its client will come back.
+
+        Returns how many messages waited for clients that are away, or do not read.
+        """
         self._exchange.settle()
         now_ns = monotonic_ns()
         for session in list(self.server.sessions.values()):
             session.hurry(now_ns)
             cast("BayeuxPort", session.port).flush(now_ns)
+        waiting = self.stats().waiting
+        for session in list(self.server.sessions.values()):
             self.server.end(session, "the hub was stopped")
+        return waiting
 
     def admit(self, session: ServerSession, request: Message, link: Link) -> None:
         """Look at the password, and open a session of the broker."""

@@ -17,6 +17,7 @@ from mqctl.hub.config import BAYEUX_PATHS, HubConfig
 from mqctl.hub.doorman import is_elsewhere, refused_origin
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.forwarded import address_of, is_https
+from mqctl.hub.metrics import BayeuxStats
 from mqctl.hub.upgrade import answer, is_upgrade, take_over, upgrade
 from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
@@ -67,16 +68,24 @@ class BayeuxHttp:
         """Open ones that are no requests any more."""
         return len(self._pushers)
 
-    async def close(self) -> None:
-        """Answer every connect that waits, and end what pushes."""
-        self._house.close()
+    def stats(self) -> BayeuxStats:
+        """What there is of its sessions."""
+        return self._house.stats()
+
+    async def close(self, drain_s: float) -> int:
+        """Answer every connect that waits, and end what pushes; what is on its way there has so long to leave.
+
+        Returns how many messages waited for clients.
+        """
+        waiting = self._house.close()
         for pusher in list(self._pushers):
             pusher.end(CloseCode.GOING_AWAY, "the hub was stopped")
         if self._pushers:
-            await asyncio.wait([pusher.closed for pusher in self._pushers], timeout=self._config.drain_s)
+            await asyncio.wait([pusher.closed for pusher in self._pushers], timeout=drain_s)
         for pusher in list(self._pushers):
             pusher.abort()
         await asyncio.sleep(0)  # for answers to be written, and connections to be gone
+        return waiting
 
     async def _get(self, request: web.Request) -> web.Response:
         """A WebSocket, or a stream of events."""

@@ -21,6 +21,7 @@ from mqctl.protocols.bayeux.message import batch, encode
 from mqctl.protocols.bayeux.queue import Fate, Parcel
 from mqctl.protocols.bayeux.server import Server
 from mqctl.protocols.bayeux.session import ServerSession, State
+from mqctl.protocols.bayeux.spec import ConnectionType
 
 _NS_PER_S: Final = 1_000_000_000
 _SLACK_S: Final = 0.001
@@ -33,6 +34,7 @@ _DROPS: Final = {Fate.QUEUE_FULL: DropReason.SLOW_CONSUMER, Fate.MEMORY_FULL: Dr
 class Pusher(Protocol):
     """A connection over which messages are sent as they come."""
 
+    connection_type: ConnectionType
     tag: bytes
     """Equal where equal arrays are equal bytes on the wire."""
 
@@ -171,6 +173,13 @@ class BayeuxPort:
     def pushed(self) -> bool:
         """Whether something carries its messages as they come."""
         return self._pusher is not None
+
+    @property
+    def connection_type(self) -> ConnectionType | None:
+        """What its client hears of it by; None while it is away."""
+        if self._pusher is not None:
+            return self._pusher.connection_type
+        return ConnectionType.LONG_POLLING if self.session.polls else None
 
     def carry_by(self, pusher: Pusher) -> None:
         """From now on messages are pushed there."""

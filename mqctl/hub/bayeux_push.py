@@ -14,7 +14,7 @@ from mqctl.hub.patience import Linger, Stall
 from mqctl.protocols.bayeux.house import Link
 from mqctl.protocols.bayeux.message import MessageError, batch, decode, encode
 from mqctl.protocols.bayeux.session import ServerSession, State
-from mqctl.protocols.bayeux.spec import EVENT_STREAM
+from mqctl.protocols.bayeux.spec import EVENT_STREAM, ConnectionType
 from mqctl.protocols.websocket import (
     CloseCode,
     MessageReceiver,
@@ -102,6 +102,7 @@ class BayeuxSocket(asyncio.Protocol):
         sockets: Where it enters itself while it is open.
     """
 
+    connection_type = ConnectionType.WEBSOCKET
     tag = b"bayeux ws"
 
     def __init__(
@@ -282,6 +283,7 @@ class EventStream(asyncio.Protocol):
         streams: Where it enters itself while it is open.
     """
 
+    connection_type = ConnectionType.EVENT_SOURCE
     tag = b"bayeux sse"
 
     def __init__(

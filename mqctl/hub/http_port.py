@@ -77,10 +77,21 @@ class HttpPort:
         """Be ready to accept connections."""
         await self._runner.setup()
 
-    async def close(self) -> None:
-        """Answer what was asked, and nothing more; WebSockets are not ours any more."""
-        await self._bayeux.close()
+    def bayeux_stats(self) -> metrics.BayeuxStats:
+        """What there is of sessions of Bayeux."""
+        return self._bayeux.stats()
+
+    async def close(self, drain_s: float) -> int:
+        """Answer what was asked, and nothing more; WebSockets of STOMP are not ours any more.
+
+        Returns how many messages waited for clients of Bayeux.
+
+        Args:
+            drain_s: What is on its way to clients of Bayeux has so long to leave.
+        """
+        waiting = await self._bayeux.close(drain_s)
         await self._runner.cleanup()
+        return waiting
 
     @property
     def connections(self) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mqctl import __version__
@@ -41,6 +42,16 @@ _UPSTREAM: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BayeuxStats:
+    """Sessions of Bayeux."""
+
+    sessions: Mapping[str, int] = field(default_factory=dict)
+    """By what their clients hear of them: a connection type, or `none` for those that are away."""
+    waiting: int = 0
+    """Messages in their queues, sent ones that were not acknowledged too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """A hub at one moment."""
 
@@ -50,18 +61,26 @@ class Snapshot:
     listener_failures: int
     """Of those who hear the hub's events, and of services."""
     uptime_s: float
+    bayeux: BayeuxStats = field(default_factory=BayeuxStats)
     upstream: UpstreamStats | None = None
 
 
 def prometheus(snapshot: Snapshot) -> str:
     """The page that `/metrics` serves."""
     failures = snapshot.listener_failures
+    broker = replace(snapshot.broker, waiting=snapshot.broker.waiting + snapshot.bayeux.waiting)
     rows = [
         ("info", "gauge", "Always 1; the version is its label.", f'{{version="{__version__}"}} 1'),
         ("uptime_seconds", "gauge", "Since the hub began to listen.", f" {snapshot.uptime_s:.3f}"),
         ("connections", "gauge", "Connections, logged in or not.", f" {snapshot.connections}"),
         ("listener_failures_total", "counter", "What listeners and services failed at.", f" {failures}"),
-        *((name, kind, says, f" {getattr(snapshot.broker, field)}") for field, name, kind, says in _NAMES),
+        *((name, kind, says, f" {getattr(broker, field)}") for field, name, kind, says in _NAMES),
+        (
+            "bayeux_sessions",
+            "gauge",
+            "Sessions of Bayeux, by what their clients hear of them, or none while they are away.",
+            *(f'{{transport="{transport}"}} {count}' for transport, count in snapshot.bayeux.sessions.items()),
+        ),
     ]
     return "".join(_row(f"mqctl_hub_{name}", *rest) for name, *rest in rows) + "".join(
         _row(f"mqctl_upstream_{name}", kind, says, f" {int(getattr(snapshot.upstream, field))}")
@@ -69,5 +88,6 @@ def prometheus(snapshot: Snapshot) -> str:
     )
 
 
-def _row(name: str, kind: str, says: str, value: str) -> str:
-    return f"# HELP {name} {says}\n# TYPE {name} {kind}\n{name}{value}\n"
+def _row(name: str, kind: str, says: str, *values: str) -> str:
+    lines = "".join(f"{name}{value}\n" for value in values)
+    return f"# HELP {name} {says}\n# TYPE {name} {kind}\n{lines}"

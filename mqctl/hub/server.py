@@ -15,7 +15,8 @@ from mqctl.errors import ConnectError
 from mqctl.hub.config import HTTP_URLS, HubConfig
 from mqctl.hub.exchange import Exchange
 from mqctl.hub.framing import Framing, Plain
-from mqctl.hub.metrics import Snapshot
+from mqctl.hub.metrics import BayeuxStats, Snapshot
+from mqctl.hub.patience import LINGER_S
 from mqctl.hub.stomp_port import StompPort
 from mqctl.target import Endpoint
 
@@ -85,6 +86,7 @@ class Hub:
             broker=self.exchange.broker.stats(),
             connections=self._connections,
             listener_failures=self.exchange.listener_failures,
+            bayeux=self._bayeux,
             uptime_s=self.exchange.loop.time() - self._began_s,
             upstream=None if self.config.upstream is None else self.config.upstream.stats(),
         )
@@ -93,13 +95,14 @@ class Hub:
         """Listen no more, give what is on its way out `drain_s` to leave, close every connection."""
         for server in self._servers:
             server.close()
-        if self._http is not None:
-            await self._http.close()
         end_s = self.exchange.loop.time() + self.config.drain_s
         # First the publishers: what they have sent goes to subscribers, who therefore are not closed before.
         await self._wait(StompPort.quiet, end_s)
         if self.config.upstream is not None:
             await self.config.upstream.drain(max(0.0, end_s - self.exchange.loop.time()))
+        waiting = 0
+        if self._http is not None:
+            waiting = await self._http.close(max(LINGER_S, end_s - self.exchange.loop.time()))
         # Twice, because a connection may have been accepted before the listener closed and be made after.
         for _ in range(2):
             await self._wait(StompPort.drain, end_s)
@@ -107,7 +110,7 @@ class Hub:
         if self._ports:
             await asyncio.wait([port.closed for port in self._ports], timeout=ABORT_S)
         broker = self.exchange.broker
-        waiting = broker.stats().waiting
+        waiting += broker.stats().waiting
         self.exchange.apply(broker.abandon())
         self.exchange.close()
         if self.config.upstream is not None:
@@ -124,6 +127,10 @@ class Hub:
         self._cut_off += len(self._ports)
         for port in list(self._ports):
             port.abort()
+
+    @property
+    def _bayeux(self) -> BayeuxStats:
+        return self._http.bayeux_stats() if self._http is not None else BayeuxStats()
 
     @property
     def _connections(self) -> int:

@@ -19,6 +19,7 @@ from mqctl.hub.http_port import HttpPort
 from mqctl.hub.server import ASKING_MAX
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from mqctl.target import Endpoint, Secret
+from tests.hub.bayeux import Poller, Socket
 from tests.hub.client import PATIENCE_S
 from tests.hub.raw_web import ask, handshake, upgrade
 
@@ -83,7 +84,21 @@ def test_metrics(hub):
         "dropped_messages_total": 1,
         "dead_lettered_messages_total": 0,
         "listener_failures_total": 0,
+        "bayeux_sessions": 0,
     }
+
+
+def test_metrics_of_bayeux(hub):
+    """Sessions by what their clients hear of them, and what waits for them."""
+    with Poller(hub.endpoint) as away, Poller(hub.endpoint) as polls, Socket(hub.endpoint) as socket:
+        away.subscribe("/a")
+        polls.connected()
+        socket.connected()
+        polls.publish("/a", 1)
+        page = get(hub, "/metrics")[2]
+    found = dict(re.findall(r'^mqctl_hub_bayeux_sessions\{transport="(.*)"\} (\d+)$', page, re.MULTILINE))
+    assert found == {"websocket": "1", "eventsource": "0", "long-polling": "1", "none": "1"}
+    assert values(page)["mqctl_hub_waiting_messages"] == 1
 
 
 def test_metrics_are_as_prometheus_reads_them(hub):
@@ -93,7 +108,8 @@ def test_metrics_are_as_prometheus_reads_them(hub):
     for help_line in lines:
         name = re.fullmatch(r"# HELP (mqctl_hub_[a-z_]+) [A-Z][^\\]*\.", help_line)[1]
         kind = re.fullmatch(rf"# TYPE {name} (gauge|counter)", next(lines))[1]
-        assert re.fullmatch(rf"{name}(\{{.*\}})? [0-9.]+", next(lines))
+        for _ in range(4 if name == "mqctl_hub_bayeux_sessions" else 1):
+            assert re.fullmatch(rf"{name}(\{{.*\}})? [0-9.]+", next(lines))
         assert name.endswith("_total") is (kind == "counter")
     assert page.endswith("\n")
 

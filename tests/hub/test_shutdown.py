@@ -15,6 +15,7 @@ from mqctl.hub.events import SessionClosed, SessionOpened
 from mqctl.hub.server import Hub
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint
+from tests.hub.bayeux import Socket
 from tests.hub.client import Client
 
 BODY = b"x" * 10_000
@@ -100,6 +101,31 @@ def test_what_a_held_publisher_has_sent_is_done(start):
     assert confirmed == [("RECEIPT", str(n)) for n in range(len(confirmed))]
     assert len(got) == len(confirmed)
     stopping.join()
+
+
+def test_what_a_held_publisher_has_sent_reaches_clients_of_bayeux(start):
+    """They are told that the hub ends after the publishers are done, and what came until then comes before that."""
+    hub = start(
+        http=(Endpoint("127.0.0.1", 0),),
+        slow_consumer=SlowConsumer.BLOCK,
+        drain_s=10.0,
+        broker_limits=Limits(backlog_messages=100),
+    )
+    reader, writer = hub.client(), hub.client()
+    reader.subscribe("/topic/a")
+    writer.publish("/topic/a", b"x" * 12_000_000)
+    with Socket(hub.thread.ask(lambda it: it.endpoints[1])) as socket:
+        socket.subscribe("/a").connected()
+        writer.raw(b"".join(writer.encoded("SEND", {"destination": "/topic/a"}, b"%d" % n) for n in range(500)))
+        hub.until(lambda stats: stats.held_publishers == 1)
+        stopping = stop_in_background(hub)
+        hub.until_stopping()
+        assert len(reader.expect("MESSAGE").body) == 12_000_000
+        count = len(rest(reader))
+        assert count > 100, "more than the backlog that it was held for"
+        assert socket.data(count) == list(range(count))
+        assert socket.closed() == (1001, "the hub was stopped")
+        stopping.join()
 
 
 def rest(client):
