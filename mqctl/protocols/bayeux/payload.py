@@ -61,8 +61,8 @@ def _inside(payload: bytes) -> bytes | None:
 
 
 def _is_json(payload: bytes) -> bool:
-    """Whether it is, without white space around it, which readers drop."""
+    """Whether it is, without white space around it, which readers drop. The reader would not survive any depth."""
     try:
-        return len(_RAW.decode(payload)) == len(payload) and not too_deep(payload, DEPTH_MAX)
+        return not too_deep(payload, DEPTH_MAX) and len(_RAW.decode(payload)) == len(payload)
     except msgspec.DecodeError:
         return False

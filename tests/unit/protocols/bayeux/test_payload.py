@@ -52,6 +52,14 @@ def test_what_others_publish(data, payload):
     assert payload_of(travelled(Raw(data))) == payload
 
 
+def test_no_depth_is_too_much():
+    """Neither of what is JSON nor of what only begins so: other protocols carry both."""
+    for payload in (b"[" * 200_000, b"[" * 200_000 + b"]" * 200_000, b'"' + b'{"a":' * 200_000):
+        made = data_of(payload)
+        assert made is not None
+        assert payload_of(travelled(made)) == payload
+
+
 def test_bytes_go_in_binary():
     payload = bytes(range(256))
     assert data_of(payload) is None
