@@ -25,8 +25,8 @@ class Refusing:
     """
 
     def __init__(self, behind: Endpoint, words: Sequence[bytes]) -> None:
+        self.words = words
         self._behind = behind
-        self._words = words
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = Endpoint(*self._listener.getsockname())
         self.refused: list[bytes] = []
@@ -68,7 +68,7 @@ class Refusing:
                     data = source.recv(65_536)
                     if not data:
                         return
-                    found = [word for word in self._words if source is client and word in data.lower()]
+                    found = [word for word in self.words if source is client and word in data.lower()]
                     if found:
                         self.refused += found
                         client.sendall(_NO)

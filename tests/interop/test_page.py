@@ -203,6 +203,24 @@ def test_what_arrives_is_listed_by_topic(page: Browser, mqctl: Program) -> None:
     page.until_text("subscribe-problem", "'*' is one level at the end")
 
 
+def test_nothing_that_is_published_ends_the_connection(page: Browser, mqctl: Program) -> None:
+    """Neither depth nor size, bytes that are no text, nor JSON that is no number of JavaScript's."""
+    mqctl.run("publish", "rect", "--bare", "--lines", data=b"[" * 9000 + b"]" * 9000)
+    mqctl.run("publish", "rect", "--bare", "--lines", data=b"1e999")
+    mqctl.run("publish", "chart", "--bare", "--lines", data=b"[" + b"7," * 300_000 + b"7]")
+    mqctl.run("publish", "other", "--file", "-", data=bytes(range(256)))
+    page.until_text("console-tally", "4 messages")
+    rows = page.until(
+        lambda: [row.text.split(maxsplit=2) for row in page.all("#console-log li")], lambda found: len(found) == 4
+    )
+    assert rows[3][2] == "256 bytes that are no text"
+    page.find("tab-chart").click()
+    page.until_text("chart-tally", "the first 2000 bars of 300001")
+    page.find("tab-rect").click()
+    mqctl.run("publish", "rect", "9")
+    page.until_text("degrees", "9°")
+
+
 def test_payloads_are_never_markup(page: Browser, mqctl: Program) -> None:
     for topic in ("rect", "chart", "test.micomet", "other"):
         mqctl.run("publish", topic, "--json-data" if topic in ("rect", "chart") else "--", json.dumps(MARKUP))

@@ -138,6 +138,28 @@ def test_nothing_is_lost_where_only_the_socket_breaks(window: Browser, page_hub:
     window.complaints()
 
 
+def test_what_is_wanted_may_change_while_nothing_is_connected(
+    window: Browser, page_hub: HubThread, mqctl: Program
+) -> None:
+    """The session that is taken up then has it."""
+    with Refusing(web(page_hub), ()) as proxy:
+        window.driver.get(f"http://{proxy.endpoint}/")
+        window.until_text("state-text", "connected over WebSocket")
+        proxy.words = (b"bayeux",)
+        proxy.cut()
+        window.until_text("state-text", "not connected")
+        window.find("subscribe-topic").clear()
+        window.find("subscribe-topic").send_keys("one.two\n")
+        proxy.words = ()
+        window.find("again").click()
+        window.until_text("state-text", "connected over WebSocket")
+        assert sessions(page_hub) == 1
+        mqctl.run("publish", "one.two", "here")
+        window.until(lambda: [row.text for row in window.all("#console-log li")], lambda rows: "here" in "".join(rows))
+        window.driver.get("about:blank")
+    window.complaints()
+
+
 def test_a_password_is_asked_for(window: Browser) -> None:
     """By a form that says what was wrong; then the page is connected, and knows it when the connection is lost."""
     config = HubConfig(stomp=(), http=LOOPBACK, user="somebody", password=Secret("pass:wörd"))

@@ -20,6 +20,7 @@ export class Bayeux {
   #login = null;
   #run = null; // the AbortController of what `start` began
   #link = null;
+  #connected = false; // whether messages may be sent over the link
   #worked = null;
   #clientId = null;
   #advice = {};
@@ -58,6 +59,7 @@ export class Bayeux {
     const clientId = this.#clientId;
     this.#clientId = null;
     if (clientId) this.#link?.part([{ id: this.#nextId(), channel: "/meta/disconnect", clientId }]);
+    this.#connected = false;
     this.#drop(new Unknown("the page disconnected"));
   }
 
@@ -76,13 +78,13 @@ export class Bayeux {
     this.#matching.clear();
     if (listeners) listeners.add(listener);
     else this.#wanted.set(channel, new Set([listener]));
-    if (this.#clientId) this.#subscribe(channel);
+    if (this.#connected) this.#subscribe(channel);
     return () => this.#forget(channel, listener);
   }
 
   /** Publish JSON-able data. Resolves when the hub took it; rejects with Refused, or with Unknown. */
   async publish(channel, data) {
-    if (!this.#clientId || !this.#link) throw new Refused("not connected");
+    if (!this.#connected) throw new Refused("not connected");
     if (this.#requests.size >= UNANSWERED_MAX) throw new Refused("too many messages wait for the hub's answer");
     const reply = await this.#ask({ channel, data });
     if (!reply.successful) throw new Refused(sentence(reply.error));
@@ -156,6 +158,9 @@ export class Bayeux {
       if (!this.#clientId) await this.#handshake(kind);
       await this.#connect(kind, { timeout: 0 });
       await link.carry?.(this.#clientId);
+      this.#connected = true;
+      // Also where the session was taken up: what is wanted may have changed meanwhile.
+      await Promise.all([...this.#wanted.keys()].map((channel) => this.#subscribe(channel)));
       this.#worked = kind;
       onConnected();
       this.#onState({ name: "connected", kind });
@@ -164,7 +169,10 @@ export class Bayeux {
         await this.#connect(kind);
       }
     } finally {
-      if (this.#link === link) this.#link = null;
+      if (this.#link === link) {
+        this.#link = null;
+        this.#connected = false;
+      }
       link.close();
     }
   }
@@ -183,7 +191,6 @@ export class Bayeux {
     if (!reply.successful) this.#fail(reply);
     this.#clientId = reply.clientId;
     this.#acknowledged = reply.ext?.ack ? 0 : null;
-    for (const channel of this.#wanted.keys()) this.#subscribe(channel);
   }
 
   /** One connect. A hub that forgot the session is shaken hands with again. */
@@ -288,7 +295,7 @@ export class Bayeux {
     if (!listeners?.delete(listener) || listeners.size) return;
     this.#wanted.delete(channel);
     this.#matching.clear();
-    if (this.#clientId && this.#link) {
+    if (this.#connected) {
       this.#ask({ channel: "/meta/unsubscribe", subscription: channel }).catch(() => {});
     }
   }
@@ -301,8 +308,17 @@ export class Bayeux {
       this.#matching.set(channel, matching);
     }
     for (const each of matching) {
-      for (const listener of this.#wanted.get(each)) listener.onMessage(data, channel, ext);
+      for (const { onMessage } of this.#wanted.get(each)) shielded(() => onMessage(data, channel, ext));
     }
+  }
+}
+
+/** Do something whose failure is no failure of the connection. */
+function shielded(act) {
+  try {
+    act();
+  } catch (error) {
+    reportError(error);
   }
 }
 

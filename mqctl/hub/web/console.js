@@ -155,12 +155,16 @@ export class Arrivals {
 
   observe(data, channel, ext) {
     this.tally.add();
-    this.log.add({ at: Date.now(), data, channel, ext });
+    this.log.add({ at: Date.now(), channel, text: ext?.binary ? sizeOf(data) : brief(data) });
     this.speak(() => `${this.tally.total} messages, the last on ${topicOf(channel)}`);
   }
 }
 
-function cellsOf({ at, data, channel, ext }) {
-  const bytes = Math.floor((String(data?.data).length * 4) / 5); // four for five characters of Z85
-  return { cells: [clock(new Date(at)), topicOf(channel), ext?.binary ? `${bytes} bytes, no text` : brief(data)] };
+function cellsOf({ at, channel, text }) {
+  return { cells: [clock(new Date(at)), topicOf(channel), text] };
+}
+
+/** Of what the binary extension carries: four bytes for five characters of Z85. */
+function sizeOf(data) {
+  return `${Math.floor((String(data?.data).length * 4) / 5)} bytes that are no text`;
 }

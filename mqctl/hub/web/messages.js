@@ -45,8 +45,17 @@ export function decode(message) {
 
 /** Any data in a line, cut. */
 export function brief(data, most = TEXT_MAX) {
-  const text = typeof data === "string" ? data : (JSON.stringify(data) ?? "nothing");
+  const text = typeof data === "string" ? data : json(data);
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+function json(data) {
+  try {
+    return JSON.stringify(data) ?? "nothing";
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return "nested too deep to be shown"; // which can be read, but not written
+  }
 }
 
 /** A number for people: at most six digits that matter. */

@@ -32,7 +32,8 @@ export class Rect {
       this.turned += shorterWay(this.turned, sample.value);
       this.draw();
     }
-    this.log.add({ sample, problem });
+    const { sentAt, producerId, shown } = sample;
+    this.log.add({ sentAt, producerId, text: textOf(shown, problem), bad: problem !== null });
   }
 
   show() {
@@ -50,9 +51,12 @@ export class Rect {
   }
 }
 
-function cellsOf({ sample: { sentAt, producerId, shown }, problem }) {
-  const text = problem === null ? brief({ data: shown }) : `${problem}: ${brief(shown)}`;
-  return { cells: [sentAt ? clock(sentAt) : "--:--:--", producerId ?? "–", text], bad: problem !== null };
+function textOf(data, problem) {
+  return problem === null ? brief({ data }) : `${problem}: ${brief(data)}`;
+}
+
+function cellsOf({ sentAt, producerId, text, bad }) {
+  return { cells: [sentAt ? clock(sentAt) : "--:--:--", producerId ?? "–", text], bad };
 }
 
 /** Degrees from one angle to another, from -180 up to 180; positive is clockwise. */

@@ -43,6 +43,7 @@ export class Status {
     find("state-text").textContent = words(state);
     this.refused = state.name === "refused";
     find("again").hidden = state.name !== "waiting" && !(this.refused && !state.login);
+    if (state.name === "connected") find("password").value = "";
     this.showLogin(this.refused && state.login, state.why);
   }
 
