@@ -70,7 +70,7 @@ def upstream_of(
             Bridge(
                 lambda sink: stack.enter_context(connected(target, sink)),
                 scope,
-                scheme=target.scheme,
+                target=target,
                 heed=lambda event: _heed(context, event),
             )
         )

@@ -35,6 +35,7 @@ from mqctl.model import (
     Retained,
     Unknown,
 )
+from mqctl.target import Target, is_clean
 from mqctl.upstream.scope import Scope
 from mqctl.upstream.sender import Letter, Sender, Verdict
 from mqctl.upstream.translation import Translator
@@ -70,7 +71,7 @@ class Bridge:
     Args:
         connect: Connects, given a sink of events, for as long as `close` was not called.
         scope: The topics that are the broker's.
-        scheme: Of the broker's URL.
+        target: The broker, as `connect` knows it.
         heed: Called in the hub's thread with what happens to the connection.
 
     Raises:
@@ -78,11 +79,16 @@ class Bridge:
     """
 
     def __init__(
-        self, connect: Callable[[EventSink], Connection], scope: Scope, *, scheme: str, heed: Callable[[Outage], None]
+        self,
+        connect: Callable[[EventSink], Connection],
+        scope: Scope,
+        *,
+        target: Target,
+        heed: Callable[[Outage], None],
     ) -> None:
         self.serves = scope.covers
         self._heed = heed
-        self._translator = Translator(secrets.token_hex(8), dotted=scheme.startswith("stomp"))
+        self._translator = Translator(secrets.token_hex(8), dotted=target.scheme.startswith("stomp"))
         self._inbox = Inbox(limit=INBOX_MAX)
         self._exchange: Exchange | None = None
         self._due = False
@@ -97,12 +103,13 @@ class Bridge:
         self.connection = connection = connect(self._sink)
         for topic in scope.subscriptions():
             # What a broker keeps for newcomers would come again with each connection.
+            spec = SubscribeSpec(topic=topic, retained=Retained.SKIP, qos=_qos(target))
             try:
-                connection.subscribe(SubscribeSpec(topic=topic, retained=Retained.SKIP), timeout_s=SUBSCRIBE_S)
+                connection.subscribe(spec, timeout_s=SUBSCRIBE_S)
             except RefusedError as error:
                 error.hint = _SCOPE_HINT
                 raise
-        self._to_hub = connection.greeting.dialect is Dialect.HUB or scheme.startswith("bayeux")
+        self._to_hub = connection.greeting.dialect is Dialect.HUB or target.scheme.startswith("bayeux")
         self._sender = Sender(connection, self._judged)
 
     def close(self) -> None:
@@ -273,6 +280,16 @@ class Bridge:
     def _drop(self, destination: str, reason: str, count: int = 1) -> None:
         self._counts["dropped"] += count
         self._hub.tell(MessagesDropped(destination, count, reason, None))
+
+
+def _qos(target: Target) -> int | None:
+    """What MQTT is subscribed to with; None leaves it to the transport.
+
+    Mosquitto drops what is published faster than it is acknowledged beyond a thousand messages, and acknowledging is
+    slow. Without a session that outlives the connection it gains nothing.
+    """
+    lasting = not is_clean(target.mqtt.clean, target.client_id)
+    return 0 if target.scheme.startswith("mqtt") and not lasting else None
 
 
 def _kind(outcome: PublishOutcome) -> str:

@@ -6,9 +6,11 @@ import contextlib
 import json
 import re
 import signal
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.cli.commands import Running
 
 COUNT = 100
 """Messages of each publisher."""
+BURST = 10_000
 LAST = "open.bridge.last"
 LISTEN = ("--stomp", "127.0.0.1:0", "--http", "127.0.0.1:0")
 SCOPE = ("--upstream-topic", "open.**")
@@ -82,8 +85,8 @@ class Scene:
 def start() -> Iterator[Start]:
     begun: list[Running] = []
 
-    def start(*args: str, env: dict[str, str]) -> Running:
-        begun.append(Running(args, env))
+    def start(*args: str, env: dict[str, str], **streams: Any) -> Running:
+        begun.append(Running(args, env, **streams))
         return begun[-1]
 
     yield start
@@ -121,6 +124,22 @@ def test_everybody_gets_everything_once(
         assert name in UNORDERED or got == sent
     for hub in (one, other):
         assert hub.running.end(signal.SIGTERM).code == ExitCode.OK
+
+
+@pytest.mark.parametrize(("name", "scheme", "version"), CASES)
+def test_a_burst_comes_back_whole(
+    fleet: Fleet, name: str, scheme: str, version: str, start: Start, tmp_path: Path
+) -> None:
+    """As fast as a publisher can, who waits for no confirmation."""
+    scene = Scene(fleet.get(name), scheme, version, start, tmp_path)
+    env = scene.at(scene.hub().stomp)
+    tail = scene.tail(env, "--count", str(BURST))
+    publish = start("publish", "open.bridge.burst", "--lines", "--confirm", "none", env=env, stdin=subprocess.PIPE)
+    publish.write(b"".join(b"%d\n" % number for number in range(BURST)))
+    publish.process.stdin.close()
+    assert f"attempted {BURST}" in publish.end().last
+    got = [json.loads(line)["payload"] for line in tail.end().lines]
+    assert Counter(got) == Counter(map(str, range(BURST)))
 
 
 @pytest.mark.parametrize(("name", "scheme", "version"), CASES)

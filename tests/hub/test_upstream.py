@@ -50,7 +50,7 @@ class Fronted(TestHub):
             reconnecting.connect(ADAPTERS[scheme](), target, sink=sink, rng=random.Random(1))
         )
         self.bridge = self.closing.enter_context(
-            Bridge(connect, read_scope(scope), scheme=scheme, heed=self.said.append)
+            Bridge(connect, read_scope(scope), target=target, heed=self.said.append)
         )
         super().__init__("tcp", upstream=self.bridge, http=LOOPBACK, **settings)
 
