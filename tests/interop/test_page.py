@@ -236,6 +236,32 @@ def test_payloads_are_never_markup(page: Browser, mqctl: Program) -> None:
     assert page.driver.title == "mqctl hub"
 
 
+@pytest.mark.parametrize(
+    ("tab", "topic", "generator"),
+    [
+        ("rect", "rect", "rotate"),
+        ("chart", "chart", "sine"),
+        ("dots", "test.micomet", "circle"),
+        ("console", "x", "ramp"),
+    ],
+)
+def test_a_flood_does_not_freeze_it(page: Browser, mqctl: Program, tab: str, topic: str, generator: str) -> None:
+    """10,000 messages a second, each of them counted; what is drawn leaves time for whoever clicks."""
+    page.find(f"tab-{tab}").click()
+    page.js("""
+        window.longest_ms = 0;
+        let last_ms = performance.now();
+        setInterval(() => {
+            const now_ms = performance.now();
+            window.longest_ms = Math.max(window.longest_ms, now_ms - last_ms);
+            last_ms = now_ms;
+        }, 10)""")
+    flood = ("--generate", generator, "--rate", "10000", "--count", "20000")
+    assert mqctl.run("publish", topic, *flood).code == 0
+    page.until_text(f"{tab}-tally", "20,000 messages")
+    assert page.js("return window.longest_ms") < 1000
+
+
 def coloured(page: Browser, canvas: str, name: str) -> float:
     """The share of a drawing that has a colour of the style sheet."""
     return page.js(

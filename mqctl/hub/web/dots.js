@@ -7,9 +7,10 @@ import { axis, Paper, scale } from "./paper.js";
 const FIELD = 500;
 const LINES = 6;
 const PRODUCERS_MAX = 200; // the one that was silent longest makes room for a new one
-const NAMED_MAX = 12; // more names would hide the dots
+const NAMED_MAX = 12; // more names, or names on each other, would hide the dots
 const LIST_MS = 250;
 const DOT_PX = 6;
+const NAME_PX = { width: 60, height: 14 };
 const COLOURS = ["dot1", "dot2", "dot3", "dot4", "dot5", "dot6"];
 
 export class Dots {
@@ -73,14 +74,17 @@ export class Dots {
       paper.stroke(x(tick), 12, x(tick), height - 24);
       paper.write(formatNumber(tick), x(tick), height - 10, "center");
     }
-    for (const [producerId, at] of producers) {
+    const named = [];
+    for (const [producerId, at] of [...producers].sort(([one], [other]) => (one < other ? -1 : 1))) {
       pen.fillStyle = paper.colour(at.colour);
       pen.beginPath();
       pen.arc(x(at.x), place.y(at.y), DOT_PX, 0, 2 * Math.PI);
       pen.fill();
-      if (producers.size > NAMED_MAX) continue;
-      const flip = x(at.x) > width - 70;
-      paper.write(producerId.slice(0, 6), x(at.x) + (flip ? -10 : 10), place.y(at.y), flip ? "right" : "left", "ink");
+      const where = { x: x(at.x), y: place.y(at.y) };
+      if (named.length >= NAMED_MAX || named.some((other) => near(where, other))) continue;
+      named.push(where);
+      const flip = where.x > width - NAME_PX.width;
+      paper.write(producerId.slice(0, 6), where.x + (flip ? -10 : 10), where.y, flip ? "right" : "left", "ink");
     }
     if (!producers.size) paper.note("Nothing yet. Start the circle in the Console.", { width, height });
     const count = `${producers.size} producer${producers.size === 1 ? "" : "s"}`;
@@ -102,6 +106,10 @@ export class Dots {
       where.textContent = `${formatNumber(x)}, ${formatNumber(y)}`;
     });
   }
+}
+
+function near(one, other) {
+  return Math.abs(one.x - other.x) < NAME_PX.width && Math.abs(one.y - other.y) < NAME_PX.height;
 }
 
 function newRow() {
