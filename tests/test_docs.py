@@ -159,7 +159,7 @@ def test_every_transport_of_every_broker_has_its_test(collected):
 
 def test_every_transport_of_the_hub_has_its_test(collected):
     row = readme.brokers()["hub"]
-    assert row.tests.keys() == {"stomp", "stomp+ws", "bayeux+http", "bayeux+ws"}
+    assert row.tests.keys() == {"stomp", "stomp+ws", "bayeux+http", "bayeux+sse", "bayeux+ws"}
     for scheme, (file,) in row.tests.items():
         assert any(file == of for of, _ in collected)
         assert f'"{scheme}"' in (ROOT / file).read_text()

@@ -104,6 +104,26 @@ class TestBayeuxAtOtherServers(AdapterContract):
             connection.submit(Outgoing(topic=Topic(levels=("한국",)), payload=b"x"))
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        pytest.param("cometd", marks=pytest.mark.broker("bayeux")),
+        pytest.param("cometd-java", marks=pytest.mark.broker("cometd-java")),
+    ],
+)
+def test_a_server_without_event_streams_is_spoken_to_in_long_polling(
+    serve: Callable[[str], Endpoint], server: str
+) -> None:
+    place = Place(server, "bayeux+sse")
+    target = Target(scheme=place.scheme, endpoints=(serve(server),), path=place.path)
+    events: list[object] = []
+    with BayeuxAdapter().connect(target, sink=events.extend) as connection:
+        assert connection.greeting.detail["connection-type"] == "long-polling"
+        connection.subscribe(SubscribeSpec(topic=Topic(levels=("any",))), timeout_s=5.0)
+    (told,) = [event.reason for event in events if isinstance(event, Fault)]
+    assert "the server offers" in told
+
+
 @pytest.mark.broker("bayeux")
 def test_a_server_that_refuses_web_socket_is_spoken_to_in_long_polling(serve: Callable[[str], Endpoint]) -> None:
     place = Place("cometd", "bayeux+ws")
