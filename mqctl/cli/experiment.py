@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -53,6 +53,33 @@ def ordering(ctx: typer.Context, *, what: WhatOptions, run: RunOptions, flags: F
     conduct(ctx.obj, "ordering", chosen(CASES, what.case), what=what, run=run, flags=flags)
 
 
+@app.command("ack", cls=Command)
+@with_groups
+def ack(
+    ctx: typer.Context,
+    *,
+    restart_command: Annotated[
+        str | None,
+        typer.Option(
+            "--restart-command", metavar="COMMAND", help="What restarts the broker, and returns when it serves."
+        ),
+    ] = None,
+    what: WhatOptions,
+    run: RunOptions,
+    flags: Flags,
+) -> None:
+    """What is lost, and what comes twice, when connections break? Expected and observed, side by side.
+
+    Examples:
+        mqctl experiment ack --profile rabbitmq
+        mqctl experiment ack --case individual-killed --messages 10000 --repeat 20
+        mqctl experiment ack --case individual-restart --restart-command "systemctl restart activemq"
+    """
+    from mqctl.experiments.acknowledgement import CASES
+
+    conduct(ctx.obj, "ack", chosen(CASES, what.case), what=what, run=run, flags=flags, restart=restart_command)
+
+
 def chosen(cases: Mapping[str, Case], names: Sequence[str] | None) -> list[Case]:
     """The cases that the user named, or all.
 
@@ -66,7 +93,14 @@ def chosen(cases: Mapping[str, Case], names: Sequence[str] | None) -> list[Case]
 
 
 def conduct(
-    context: AppContext, experiment: str, cases: Sequence[Case], *, what: WhatOptions, run: RunOptions, flags: Flags
+    context: AppContext,
+    experiment: str,
+    cases: Sequence[Case],
+    *,
+    what: WhatOptions,
+    run: RunOptions,
+    flags: Flags,
+    restart: str | None = None,
 ) -> None:
     """Run cases one after the other, tell what came of each, and end with the worst verdict."""
     from mqctl.cli.experiment_report import as_json, as_text, exit_code, summary, write_junit
@@ -74,8 +108,9 @@ def conduct(
     what.params(run.expect)  # Mistakes first.
     trials: list[Trial] = []
     place = place_of(context, experiment, context.cwd / run.run_dir, flags)
+    place = replace(place, ground=replace(place.ground, restartable=restart is not None))
     context.say(f"{place.ground.broker} at {place.target.name}")
-    for done in _trials(context, cases, place, what=what, run=run):
+    for done in _trials(context, cases, place, what=what, run=run, restart=restart):
         trials.append(done)
         context.emit((as_json if run.json else as_text)(done))
     context.report(summary(trials))
@@ -115,7 +150,13 @@ def place_of(context: AppContext, experiment: str, run_dir: Path, flags: Flags) 
 
 
 def _trials(
-    context: AppContext, cases: Sequence[Case], place: Place, *, what: WhatOptions, run: RunOptions
+    context: AppContext,
+    cases: Sequence[Case],
+    place: Place,
+    *,
+    what: WhatOptions,
+    run: RunOptions,
+    restart: str | None,
 ) -> Iterator[Trial]:
     from mqctl.cli.experiment_live import shown
     from mqctl.laboratory.run import Terms
@@ -133,6 +174,7 @@ def _trials(
                 rate=what.rate,
                 quiet_s=run.quiet_for,
                 drain_s=run.drain,
+                restart=restart,
                 timeout_s=None if deadline is None else deadline - time.monotonic(),
             )
             with shown(context, case.name) as watch, _told_where(context) as begun:

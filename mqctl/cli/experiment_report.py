@@ -10,7 +10,8 @@ from typing import Any
 
 from mqctl.cli.context import AppContext
 from mqctl.errors import ExitCode, UnsupportedError, UsageError
-from mqctl.experiments.check import Judged
+from mqctl.experiments.answers import Property
+from mqctl.experiments.check import Judged, Report
 from mqctl.laboratory.trial import Trial
 from mqctl.measurement.verdict import Verdict
 
@@ -40,10 +41,41 @@ def as_text(trial: Trial) -> str:
     judged = [each for each in trial.report.judged if each.verdict is not None]
     held = ", ".join(each.answer.about for each in judged if each.verdict is Verdict.PASS)
     lines = [f"{trial.case:{_NAME_WIDTH}} {word(trial):{_VERDICT_WIDTH}} {held and f'held: {held}'}".rstrip()]
+    if took := latency(trial.report):
+        lines.append(f"    latency   {took}")
+    if trial.expected:
+        lines += [f"    expected  {trial.expected}", f"    observed  {observed(trial.report)}"]
     lines += [f"    {line}" for each in judged if each.verdict is not Verdict.PASS for line in _against(each)]
     lines += [f"    {doubt}" for doubt in trial.doubts]
     lines.append(f"    {trial.folder}")
     return "\n".join(lines)
+
+
+def latency(report: Report) -> str:
+    """How long messages took from when they were due, where that was judged."""
+    judged = next(each for each in report.judged if each.answer.about is Property.LATENCY)
+    if judged.verdict is None:
+        return ""
+    numbers = judged.answer.numbers
+    told = [(name.removesuffix("_ms"), numbers.get(name)) for name in _QUANTILES]
+    return ", ".join(f"{name} {value:.2f} ms" for name, value in told if value is not None)
+
+
+_QUANTILES = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
+
+
+def observed(report: Report) -> str:
+    """What was lost, and what came twice, whether it may or not."""
+    answers = {each.answer.about: each.answer for each in report.judged}
+    loss, twice = answers[Property.NO_LOSS], answers[Property.NO_DUPLICATES]
+    given_back = answers[Property.REDELIVERY]
+    parts = [
+        f"{loss.violations:,} of {loss.chances:,} lost",
+        f"{twice.violations:,} came again, {twice.numbers['unflagged']:,} of them unflagged",
+    ]
+    if given_back.chances:
+        parts.append(f"{given_back.chances:,} given back, {given_back.violations:,} of them gone")
+    return "; ".join(parts)
 
 
 def _against(judged: Judged) -> Iterator[str]:
@@ -81,6 +113,8 @@ def _value(trial: Trial) -> dict[str, Any]:
         "why": trial.unsupported or None,
         "folder": None if trial.folder is None else str(trial.folder),
         "doubts": list(trial.doubts),
+        "expected": trial.expected or None,
+        "observed": observed(trial.report) if trial.report is not None and trial.expected else None,
         "properties": {
             each.answer.about: {
                 "verdict": each.verdict,

@@ -31,6 +31,9 @@ GROUPS: Final = 20
 """Message groups: fewer than any broker remembers."""
 
 PREFETCH: Final = 20
+COMPETING_IN_FLIGHT: Final = 4
+PACE: Final = 200.0
+"""Messages per second, where time matters and the user did not say."""
 
 Planner = Callable[[Params, Ground, random.Random], Plan]
 
@@ -44,12 +47,14 @@ class Case:
         line: What it is about.
         plan: Makes its plan.
         lacks: Why it cannot be done somewhere; "" where it can.
+        expected: What is known to happen there, in words; "" where the properties that are judged say all.
     """
 
     name: str
     line: str
     plan: Planner
     lacks: Callable[[Params, Ground], str] = lambda _params, _ground: ""
+    expected: Callable[[Ground], str] = lambda _ground: ""
 
 
 def controlled(rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Property], count: int) -> ConsumerPlan:
@@ -61,8 +66,8 @@ def controlled(rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Prop
         expect: What is judged.
         count: How many deliveries it will get at least.
     """
-    judged = set(expect)
-    return replace(consumer, places=places(rng, (place for about, place in CONTROLS.items() if about in judged), count))
+    wanted = set(expect)
+    return replace(consumer, places=places(rng, (place for about, place in CONTROLS.items() if about in wanted), count))
 
 
 def letters(count: int) -> list[str]:
@@ -97,6 +102,11 @@ def qos_of(ground: Ground) -> int | None:
     return 1 if ground.protocol == "mqtt" else None
 
 
+def prefetch_of(ground: Ground) -> int | None:
+    """A small one. Artemis counts bytes, and mqctl asks it for one message at a time, which is slow."""
+    return None if ground.dialect is Dialect.ARTEMIS else PREFETCH
+
+
 def mode_of(ground: Ground) -> str:
     """What a history calls it where nothing is acknowledged by us."""
     return {"stomp": "auto", "mqtt": "qos1"}.get(ground.protocol, "plain")
@@ -127,9 +137,11 @@ def _one_producer(params: Params, ground: Ground, rng: random.Random) -> Plan:
 
 
 def _many_producers(params: Params, ground: Ground, rng: random.Random) -> Plan:
+    """Few messages in flight, so that the producers take turns."""
     counts = (params.producers or 4, params.consumers or 2)
     usual = (Property.FIFO, Property.AGREEMENT, *INTACT)
-    return _to_topic("many-producers", params, ground, rng, usual=usual, counts=counts)
+    plan = _to_topic("many-producers", params, ground, rng, usual=usual, counts=counts)
+    return replace(plan, producers=[replace(each, in_flight=COMPETING_IN_FLIGHT) for each in plan.producers])
 
 
 def _strict_dispatch(params: Params, ground: Ground, rng: random.Random) -> Plan:
@@ -240,7 +252,7 @@ def _redelivery(params: Params, ground: Ground, rng: random.Random) -> Plan:
         topic=queue,
         ack=AckMode.INDIVIDUAL,
         ack_batch=PREFETCH // 2,
-        prefetch=PREFETCH,
+        prefetch=prefetch_of(ground),
         trouble=Trouble(Break.CUT, at),
     )
     return Plan(
@@ -277,15 +289,42 @@ def _mqtt_in_flight(in_flight: int) -> Planner:
     return plan
 
 
+def _bayeux(name: str, *, deliver_only: bool) -> Planner:
+    """Messages at an even pace, so that what each took can be told.
+
+    A session with acknowledgements gets them with the replies to its connects only (CometD, metaConnectDeliverOnly).
+    """
+
+    def plan(params: Params, ground: Ground, rng: random.Random) -> Plan:
+        expect, topic = judged(replace(params, timed=True), (Property.FIFO, *INTACT)), ground.topic(params)
+        consumer = ConsumerPlan(
+            name="c1",
+            topic=topic,
+            session=deliver_only,
+            ack=AckMode.INDIVIDUAL if deliver_only else AckMode.AUTO,
+        )
+        return Plan(
+            name=name,
+            mode="ack" if deliver_only else "plain",
+            producers=publishing(params, ground, topic, 1),
+            consumers=[controlled(rng, consumer, expect, params.messages)],
+            expect=expect,
+            rate=PACE,
+        )
+
+    return plan
+
+
 def _only(*dialects: Dialect, of: str) -> Callable[[Params, Ground], str]:
     def lacks(_params: Params, ground: Ground) -> str:
-        wanted = ground.protocol == "stomp" and ground.dialect in dialects
-        return "" if wanted else f"{of}, which {ground.broker} over {ground.protocol.upper()} has not"
+        fits = ground.protocol == "stomp" and ground.dialect in dialects
+        return "" if fits else f"it is about {of}, over STOMP"
 
     return lacks
 
 
-def _breakable(params: Params, ground: Ground, lacks: Callable[[Params, Ground], str]) -> str:
+def breakable(params: Params, ground: Ground, lacks: Callable[[Params, Ground], str]) -> str:
+    """What is lacking, or why connections cannot be broken on purpose."""
     return lacks(params, ground) or ground.unbreakable
 
 
@@ -303,8 +342,12 @@ def _mqtt(_params: Params, ground: Ground) -> str:
     return "" if ground.protocol == "mqtt" else f"it is about MQTT, and this is {ground.protocol.upper()}"
 
 
+def _about_bayeux(_params: Params, ground: Ground) -> str:
+    return "" if ground.protocol == "bayeux" else f"it is about Bayeux, and this is {ground.protocol.upper()}"
+
+
 def _declared_queue(params: Params, ground: Ground) -> str:
-    missing = _only(Dialect.RABBITMQ, of="it is about RabbitMQ's x-single-active-consumer")(params, ground)
+    missing = _only(Dialect.RABBITMQ, of="RabbitMQ's x-single-active-consumer")(params, ground)
     if not missing and params.queue is None:
         return "such a queue cannot be declared over STOMP: declare it, and name it with --queue"
     return missing
@@ -322,49 +365,56 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
                 name="strict-dispatch",
                 line="the same, with subscribers between those that are compared",
                 plan=_strict_dispatch,
-                lacks=_only(Dialect.CLASSIC, of="it is about ActiveMQ Classic's dispatch policies"),
+                lacks=_only(Dialect.CLASSIC, of="ActiveMQ Classic's dispatch policies"),
             ),
             Case(
                 name="virtual-topic",
                 line="a topic, and queues that get its messages too",
                 plan=_virtual_topic,
-                lacks=_only(Dialect.CLASSIC, of="it is about ActiveMQ Classic's virtual topics"),
+                lacks=_only(Dialect.CLASSIC, of="ActiveMQ Classic's virtual topics"),
             ),
             Case(
                 name="exclusive-consumer",
                 line="one of several consumers is served, and killed",
                 plan=_exclusive_consumer,
-                lacks=lambda params, ground: _breakable(
-                    params, ground, _only(Dialect.CLASSIC, of="it is about ActiveMQ Classic's exclusive consumers")
+                lacks=lambda params, ground: breakable(
+                    params, ground, _only(Dialect.CLASSIC, of="ActiveMQ Classic's exclusive consumers")
                 ),
             ),
             Case(
                 name="single-active-consumer",
                 line="one of several consumers is served, and killed",
                 plan=_single_active_consumer,
-                lacks=lambda params, ground: _breakable(params, ground, _declared_queue),
+                lacks=lambda params, ground: breakable(params, ground, _declared_queue),
             ),
             Case(
                 name="message-groups",
                 line="order within each group, at several consumers",
                 plan=_message_groups,
-                lacks=_only(Dialect.CLASSIC, Dialect.ARTEMIS, of="it is about ActiveMQ's message groups"),
+                lacks=_only(Dialect.CLASSIC, Dialect.ARTEMIS, of="ActiveMQ's message groups"),
             ),
             Case(name="competing", line="consumers that share: each message to one", plan=_competing, lacks=_shares),
             Case(
                 name="redelivery",
                 line="what was not acknowledged comes again, in order",
                 plan=_redelivery,
-                lacks=lambda params, ground: _breakable(params, ground, _queues),
+                lacks=lambda params, ground: breakable(params, ground, _queues),
             ),
             *(
                 Case(
                     name=f"mqtt-inflight-{in_flight}",
                     line=f"a session that is cut off, {in_flight} in flight",
                     plan=_mqtt_in_flight(in_flight),
-                    lacks=lambda params, ground: _breakable(params, ground, _mqtt),
+                    lacks=lambda params, ground: breakable(params, ground, _mqtt),
                 )
                 for in_flight in (1, 20)
+            ),
+            *(
+                Case(name=name, line=line, plan=_bayeux(name, deliver_only=deliver_only), lacks=_about_bayeux)
+                for name, line, deliver_only in (
+                    ("bayeux-default", "messages come as soon as there is a way for them", False),
+                    ("bayeux-deliver-only", "messages come with the replies to connects only", True),
+                )
             ),
         )
     }

@@ -113,6 +113,7 @@ class Plan:
         producers, consumers: Who takes part.
         expect: What a run must show, unless the user says it.
         restart_at: After so many messages were attempted, the broker is restarted.
+        rate: Messages per second of all producers together, unless the user says; None is as fast as possible.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Plan:
     consumers: Sequence[ConsumerPlan]
     expect: Sequence[Property]
     restart_at: int | None = None
+    rate: float | None = None
 
     @property
     def breaks(self) -> bool:

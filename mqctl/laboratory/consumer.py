@@ -79,6 +79,7 @@ class Consumer:
         self._due: queue.SimpleQueue[_Due | None] = queue.SimpleQueue()
         self._refused: set[tuple[str, int]] = set()
         self._tokens: dict[tuple[str, int], AckToken] = {}
+        self._early: set[tuple[str, int]] = set()
         self._recording = threading.RLock()
         self._thread: threading.Thread | None = None
 
@@ -179,14 +180,23 @@ class Consumer:
             if token is not None:
                 self._tokens[key] = token
             self._record(self.planter.take(event))
-            if not self.planter.holds(event) and (token := self._tokens.pop(key, None)) is not None:
+            if (token := self._tokens.pop(key, None)) is not None:
+                # Dropped, or held back: a broker that sends one at a time waits for this one.
                 self._due.put(_Due(token, None))
+                if self.planter.holds(event):
+                    self._early.add(key)
 
     def _record(self, events: Sequence[Event]) -> None:
         for event in events:
             self._put(event)
-            if isinstance(event, Delivered) and (token := self._tokens.pop((event.producer, event.n), None)):
+            if not isinstance(event, Delivered):
+                continue
+            key = (event.producer, event.n)
+            if token := self._tokens.pop(key, None):
                 self._due.put(_Due(token, event))
+            elif key in self._early:
+                self._early.remove(key)
+                self._put(Acked(self.plan.name, *key, time.monotonic_ns()))
 
     def _acknowledge(self, connection: Connection) -> None:
         """The acknowledging thread."""

@@ -135,6 +135,12 @@ class Run:
         )
 
     @property
+    def knows_no_sharing(self) -> bool:
+        """Whether a shared subscription got nothing at all of what was confirmed: its name was taken for a topic's."""
+        shared = any(consumer.plan.shared for consumer in self._consumers)
+        return shared and not any(tally.came for tally in self._tallies)
+
+    @property
     def _tallies(self) -> Sequence[Tally]:
         loud = [consumer.tally for consumer in self._consumers if not consumer.plan.silent]
         return list({id(tally): tally for tally in loud}.values())
@@ -178,8 +184,7 @@ class Run:
 
     def _admit(self, consumer: Consumer) -> None:
         plan = consumer.plan
-        session = f"{self._terms.name}.{plan.name}" if plan.session else None
-        consumer.begin(self._wiring.open(plan.name, consumer, plan.trouble, session=session))
+        consumer.begin(self._wiring.open(plan.name, consumer, plan, f"{self._terms.name}.{plan.name}"))
 
     def _look_after(self) -> None:
         """Let a moment pass, and do what is due.

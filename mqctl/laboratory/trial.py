@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from mqctl.adapters.base import Adapter
 from mqctl.errors import MqctlError, UnsupportedError
@@ -20,6 +21,8 @@ from mqctl.laboratory.scribe import Scribe
 from mqctl.measurement.verdict import Verdict
 from mqctl.model import Connected
 from mqctl.target import Target
+
+NO_SHARING: Final = "nothing came to a shared subscription: this broker does not know them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Trial:
         unsupported: Why it was not run; "" where it was.
         report: What its history proves.
         doubts: What the run itself says against it.
+        expected: What is known to happen at such a broker, in words.
     """
 
     case: str
@@ -66,6 +70,7 @@ class Trial:
     unsupported: str = ""
     report: Report | None = None
     doubts: Sequence[str] = ()
+    expected: str = ""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -86,6 +91,7 @@ def trial(case: Case, params: Params, terms: Terms, place: Place, seed: int) -> 
     if why := case.lacks(params, place.ground):
         return Trial(case=case.name, seed=seed, unsupported=why)
     plan = case.plan(params, place.ground, random.Random(seed))  # noqa: S311 - places of faults, no secrets
+    terms = replace(terms, rate=terms.rate or plan.rate)
     folder = Folder(place.run_dir, f"{place.experiment}-{case.name}")
     place.begun(folder.path)
     folder.note(**_facts(plan, params, terms, place, seed))
@@ -101,8 +107,16 @@ def trial(case: Case, params: Params, terms: Terms, place: Place, seed: int) -> 
         ended = str(error) if isinstance(error, MqctlError) else type(error).__name__
         folder.note(outcome="not finished", reason=ended)
         raise
+    if run.knows_no_sharing:
+        folder.note(outcome="unsupported", reason=NO_SHARING)
+        return Trial(case=case.name, seed=seed, folder=folder.path, unsupported=NO_SHARING)
     done = Trial(
-        case=case.name, seed=seed, folder=folder.path, report=examine(folder.history), doubts=tuple(run.doubts)
+        case=case.name,
+        seed=seed,
+        folder=folder.path,
+        report=examine(folder.history),
+        doubts=tuple(run.doubts),
+        expected=case.expected(place.ground),
     )
     folder.note(outcome=done.verdict, doubts=done.doubts)
     return done

@@ -6,15 +6,18 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from mqctl.adapters import reconnecting
 from mqctl.adapters.base import Adapter, Connection, EventSink
 from mqctl.errors import MqctlError
-from mqctl.experiments.plan import Break, Trouble
+from mqctl.experiments.plan import Break, ConsumerPlan, Trouble
 from mqctl.faults.link import Link
 from mqctl.measurement.stamp import MAGIC
 from mqctl.target import NO_RECONNECT, Endpoint, ReconnectOptions, Target, is_encrypted
+from mqctl.topics import to_bayeux_patterns
 
 BACK_WITHIN_S: Final = 60.0
 PAUSE_MAX_S: Final = 0.5
@@ -51,30 +54,47 @@ class Wiring:
         self._stack = stack
         self._lasting = lasting
 
-    def open(
-        self, client: str, sink: EventSink, trouble: Trouble | None = None, *, session: str | None = None
-    ) -> Connection:
+    def open(self, client: str, sink: EventSink, plan: ConsumerPlan | None = None, session: str = "") -> Connection:
         """Connect.
 
         Args:
             client: Its name in the history.
             sink: Takes its events.
-            trouble: What is to happen to its connection.
-            session: Under which name the broker is to remember it.
+            plan: Of a consumer, whose connection may be broken, and whom the broker may remember.
+            session: Under which name it does.
 
         Raises:
             MqctlError: As `Adapter.connect`.
         """
-        target = self._target if session is None else remembered(self._target, session)
+        target, adapter = self._target, self._adapter
+        trouble = None if plan is None else plan.trouble
         if trouble is not None:
             target = replace(target, endpoints=(self._linked(client, trouble),))
-        comes_back = self._lasting or (trouble is not None and trouble.how is Break.CUT)
-        if session is not None:
-            self._stack.callback(self._forget, session)
-        if not comes_back:
-            return self._stack.enter_context(self._adapter.connect(target, sink=sink))
+        if plan is not None and plan.session:
+            adapter, target = self._remembered(plan, target, session)
+        if not self._lasting and (trouble is None or trouble.how is Break.KILL):
+            return self._stack.enter_context(adapter.connect(target, sink=sink))
         target = replace(target, reconnect=ReconnectOptions(BACK_WITHIN_S, PAUSE_MAX_S))
-        return self._stack.enter_context(reconnecting.connect(self._adapter, target, sink=sink))
+        return self._stack.enter_context(reconnecting.connect(adapter, target, sink=sink))
+
+    def _remembered(self, plan: ConsumerPlan, target: Target, session: str) -> tuple[Adapter, Target]:
+        """With what to connect, and where, so that the broker remembers us."""
+        if target.scheme.startswith("bayeux"):
+            return self._keeping(plan, target, session), target
+        self._stack.callback(self._forget, session)
+        expiry_s = SESSION_EXPIRY_S if target.mqtt.version == "5" else None
+        options = target.mqtt._replace(clean=False, session_expiry_s=expiry_s)
+        return self._adapter, replace(target, client_id=session, mqtt=options)
+
+    def _keeping(self, plan: ConsumerPlan, target: Target, session: str) -> Adapter:
+        """A transport that has what came acknowledged, and goes on with its session when it was cut off."""
+        from mqctl.adapters.bayeux import BayeuxAdapter  # noqa: PLC0415 - only where it is spoken
+        from mqctl.adapters.bayeux_file import SessionFile  # noqa: PLC0415
+        from mqctl.adapters.bayeux_kept import Kept  # noqa: PLC0415
+
+        home = Path(self._stack.enter_context(TemporaryDirectory(prefix="mqctl-laboratory-")))
+        file = self._stack.enter_context(SessionFile(home / session))
+        return BayeuxAdapter(Kept(file, target, to_bayeux_patterns(plan.topic)))
 
     def _linked(self, client: str, trouble: Trouble) -> Endpoint:
         link = self._stack.enter_context(Link(self._target.endpoints[0]))
@@ -87,12 +107,6 @@ class Wiring:
         target = replace(self._target, client_id=session, mqtt=self._target.mqtt._replace(clean=True))
         with contextlib.suppress(MqctlError):
             self._adapter.connect(target, sink=_ignore).close()
-
-
-def remembered(target: Target, session: str) -> Target:
-    """A target at which the broker remembers us."""
-    expiry_s = SESSION_EXPIRY_S if target.mqtt.version == "5" else None
-    return replace(target, client_id=session, mqtt=target.mqtt._replace(clean=False, session_expiry_s=expiry_s))
 
 
 def why_unbreakable(target: Target) -> str:
