@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Final, cast
 
@@ -57,6 +57,7 @@ class HttpPort:
         self._crowded = crowded
         self._refused_host = lru_cache(maxsize=16)(partial(refused_host, allowed=config.allow_origins))
         self._on_loopback = all(is_loopback(endpoint.host) for endpoint in config.http)
+        self._watcher: asyncio.TimerHandle | None = None
         app = web.Application(middlewares=[self._guard])
         app.add_routes([web.get(path, self._stomp, allow_head=False) for path in STOMP_PATHS])
         self._bayeux = BayeuxHttp(config, exchange)
@@ -76,6 +77,7 @@ class HttpPort:
     async def start(self) -> None:
         """Be ready to accept connections."""
         await self._runner.setup()
+        self._watch({})
 
     def bayeux_stats(self) -> metrics.BayeuxStats:
         """What there is of sessions of Bayeux."""
@@ -89,9 +91,23 @@ class HttpPort:
         Args:
             drain_s: What is on its way to clients of Bayeux has so long to leave.
         """
+        if self._watcher is not None:
+            self._watcher.cancel()
         waiting = await self._bayeux.close(drain_s)
         await self._runner.cleanup()
         return waiting
+
+    def _watch(self, unread: Mapping[asyncio.Transport, int]) -> None:
+        """Close who took nothing of an answer since the last time: aiohttp waits for such clients for ever."""
+        now_unread: dict[asyncio.Transport, int] = {}
+        for handler in self._runner.server.connections if self._runner.server is not None else ():
+            transport = handler.transport
+            if transport is not None and (size := transport.get_write_buffer_size()):
+                now_unread[transport] = size
+                if unread.get(transport) == size:
+                    transport.abort()
+        loop = asyncio.get_running_loop()
+        self._watcher = loop.call_later(self._config.unread_timeout_s, self._watch, now_unread)
 
     @property
     def connections(self) -> int:
