@@ -147,7 +147,7 @@ class BayeuxHouse:
         self._config.rules.check_publish(made.address)
         upstream = self._exchange.upstream
         if upstream is not None and upstream.serves(made.address):
-            # The reply says that the hub has it (Bayeux 1.0, 4.3.2), as it can't wait for the broker.
+            # The reply says that the hub has it: unlike STOMP's receipts, replies can't wait for the broker.
             upstream.forward(session.port, made, monotonic_ns(), _ignore)
         else:
             self._exchange.apply(self._broker.publish(session.port, made, monotonic_ns()))

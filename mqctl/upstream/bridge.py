@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic_ns
+from types import TracebackType
 from typing import Final, Self, assert_never
 
 from mqctl.adapters.base import Connection, EventSink, SubscribeSpec
@@ -72,7 +73,7 @@ class Bridge:
         connect: Connects, given a sink of events, for as long as `close` was not called.
         scope: The topics that are the broker's.
         target: The broker, as `connect` knows it.
-        heed: Called in the hub's thread with what happens to the connection.
+        heed: Called in the hub's thread with what happens to the connection, and once with each thing that is wrong.
 
     Raises:
         MqctlError: As `Adapter.connect` and `Connection.subscribe`.
@@ -119,10 +120,10 @@ class Bridge:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
-
-    # What the hub wants
 
     def attach(self, exchange: Exchange) -> None:
         """See `Upstream.attach`."""
@@ -166,8 +167,6 @@ class Bridge:
         assert self._exchange is not None
         return self._exchange
 
-    # There
-
     def _check_room(self) -> None:
         if self._waiting >= WAITING_MAX:
             raise LimitExceeded("upstream_messages", WAITING_MAX)
@@ -205,8 +204,6 @@ class Bridge:
             held, self._held = self._held, set()
             for port in held:
                 port.release()
-
-    # Back
 
     def _sink(self, events: Sequence[ConnectionEvent]) -> None:
         """From the transport's thread, which waits here while the hub has too much to look at."""

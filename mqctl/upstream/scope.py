@@ -19,7 +19,7 @@ EVERYTHING: Final = ("**",)
 _OWN: Final = (("ActiveMQ", "Advisory", topics.SUBTREE), ("activemq", "notifications"))
 """Where brokers speak of themselves."""
 _BAYEUX: Final = ("meta", "service")
-"""First levels of what is between a client of Bayeux and its server (Bayeux 1.0, 2.2.1, 2.2.2)."""
+"""First levels of what is between a client of Bayeux and its server (Bayeux 1.0, Channels)."""
 _ROUTES_KEPT: Final = 4_096
 _WILD_HOSTS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared with, not listened on
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -74,8 +74,8 @@ class Scene:
         tail.said("subscribed to")
         return tail
 
-    def publish(self, env: dict[str, str], topic: str, *values: str) -> None:
-        run = self._start("publish", topic, *values, env=env)
+    def publish(self, env: dict[str, str], topic: str, *values: str, options: tuple[str, ...] = ()) -> None:
+        run = self._start("publish", topic, *values, *options, env=env)
         done = run.end()
         assert done.code == ExitCode.OK, done.err
         assert f"confirmed {len(values)}, rejected 0, unknown 0" in done.last
@@ -124,6 +124,20 @@ def test_everybody_gets_everything_once(
         assert name in UNORDERED or got == sent
     for hub in (one, other):
         assert hub.running.end(signal.SIGTERM).code == ExitCode.OK
+
+
+@pytest.mark.parametrize(("name", "scheme", "version"), CASES)
+def test_headers_go_where_the_broker_has_them(
+    fleet: Fleet, name: str, scheme: str, version: str, start: Start, tmp_path: Path
+) -> None:
+    """And where it has none, as with MQTT before 5, the payload goes without."""
+    scene = Scene(fleet.get(name), scheme, version, start, tmp_path)
+    one, other = scene.hub(), scene.hub()
+    tail = scene.tail(scene.at(other.bayeux))
+    scene.publish(scene.at(one.stomp), "open.bridge.a", "x", options=("--header", "colour=red"))
+    record = json.loads(tail.printed())
+    assert record["payload"] == "x"
+    assert record["headers"].get("colour") == (None if version == "3.1.1" else "red")
 
 
 @pytest.mark.parametrize(("name", "scheme", "version"), CASES)
