@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
-from mqctl.hub.bayeux_rounds import ANSWER_S, SLACK_S, Rounds
+from mqctl.hub.bayeux_rounds import ROUND_S_MAX, SHARE, SLACK_S, Rounds
 from tests.hub.bayeux import Poller
+
+WORK_S = 0.05
 
 
 class Port:
@@ -22,27 +25,51 @@ class Port:
         self.answered.set_result(asyncio.get_running_loop().time())
 
 
-def test_all_of_one_turn_are_answered_and_the_next_wait_as_long_as_these_cost() -> None:
+def test_the_next_wait_until_there_was_time_for_more() -> None:
+    """All of one turn are answered; those after it wait some times as long as that took, and then all come at once."""
+
     async def run() -> None:
         loop = asyncio.get_running_loop()
         rounds = Rounds(loop)
         began_s = loop.time()
         assert all(rounds.join(Port(rounds)) for _ in range(200))
-        await asyncio.sleep(0)
+        loop.call_soon(time.sleep, WORK_S)
+        for _ in range(3):
+            await asyncio.sleep(0)
         late = [Port(rounds) for _ in range(3)]
         assert not any(map(rounds.join, late))
         answered_s = await asyncio.gather(*(port.answered for port in late))
-        assert min(answered_s) - began_s >= 200 * ANSWER_S - SLACK_S
+        assert min(answered_s) - began_s >= SHARE * WORK_S - SLACK_S
+
+    asyncio.run(run())
+
+
+def test_a_round_does_not_last_for_ever() -> None:
+    """Whatever else the hub did meanwhile, for longer than answers take."""
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        rounds = Rounds(loop)
+        assert rounds.join(Port(rounds))
+        loop.call_soon(time.sleep, ROUND_S_MAX)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert rounds._due_s - loop.time() <= ROUND_S_MAX
 
     asyncio.run(run())
 
 
 def test_a_few_are_answered_at_once() -> None:
+    """One in each turn costs so little that the next need not wait, if nothing else keeps the machine busy."""
+
     async def run() -> None:
-        rounds = Rounds(asyncio.get_running_loop())
-        for _ in range(int(SLACK_S / ANSWER_S)):
-            assert rounds.join(Port(rounds))
-            await asyncio.sleep(0)
+        answered = 0
+        for _ in range(100):
+            rounds = Rounds(asyncio.get_running_loop())
+            for _ in range(3):
+                answered += rounds.join(Port(rounds))
+                await asyncio.sleep(0)
+        assert answered > 150
 
     asyncio.run(run())
 
