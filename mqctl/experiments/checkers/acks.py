@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import get_args
 
 from mqctl.experiments.answers import WITNESSES_MAX, Answer, Property, Witness
 from mqctl.experiments.events import (
@@ -20,7 +21,7 @@ from mqctl.experiments.events import (
     message,
 )
 from mqctl.experiments.ledger import Ledger
-from mqctl.experiments.pages import Page, Turn
+from mqctl.experiments.pages import Page, Turn, runs
 from mqctl.experiments.parties import Party
 from mqctl.measurement.ranges import Ranges
 
@@ -28,6 +29,8 @@ _NOT_DRAINED = "the history does not end with all read: what was given back may 
 
 UNSURE_MAX = 10_000
 """An acknowledgement that the broker did not confirm has arrived once its consumer sent so many more."""
+
+_SETTLEMENTS = get_args(Settlement)
 
 Key = tuple[str, int]
 
@@ -66,6 +69,7 @@ class Acks:
     def __init__(self) -> None:
         self._holders: dict[str, _Holder] = {}
         self._settled: defaultdict[str, defaultdict[str, Ranges]] = defaultdict(lambda: defaultdict(Ranges))
+        self._entering: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self._returned: defaultdict[str, dict[Key, str]] = defaultdict(dict)
         self._party_of: dict[str, str] = {}
         self._holds, self._returns, self._prefetch, self._flags = _Tally(), _Tally(), _Tally(), _Tally()
@@ -96,8 +100,9 @@ class Acks:
         for event in page.events:
             if isinstance(event, Delivered):
                 self._delivered(page, event, id(event) in again)
-            elif isinstance(event, Settlement) and event.consumer in self._holders:
+            elif isinstance(event, _SETTLEMENTS) and event.consumer in self._holders:
                 self._settle(event)
+        self._enter()
 
     def answers(self, ledger: Ledger) -> Iterator[Answer]:
         """See `Checker`."""
@@ -127,6 +132,7 @@ class Acks:
             return
         party, key = self._party_of[event.consumer], (event.producer, event.n)
         if again:
+            self._enter()
             self._returned[party].pop(key, None)
             if event.n in self._settled[party][event.producer]:
                 text = f"{event.consumer} got {message(event.producer, event.n)} again, which had been acknowledged"
@@ -145,13 +151,20 @@ class Acks:
         if isinstance(event, Acked):
             for done in _covered(holder, key):
                 self._holds.chances += 1
-                self._settled[party][done[0]].add(done[1], done[1] + 1)
+                self._entering[party, done[0]].append(done[1])
                 if not event.confirmed:
                     holder.unsure.append(done)
             return
         holder.held.pop(key, None)
         if isinstance(event, Requeued) or event.requeue:
             self._give_back(party, key, "it was refused" if isinstance(event, Nacked) else "it was given back")
+
+    def _enter(self) -> None:
+        """Note what was settled: many at once cost the least, and are in order for whoever shares them."""
+        for (party, producer), numbers in self._entering.items():
+            for start, stop in runs(sorted(numbers)):
+                self._settled[party][producer].add(start, stop)
+        self._entering.clear()
 
     def _gone(self, consumer: str, why: str) -> None:
         holder, party = self._holders[consumer], self._party_of[consumer]
@@ -171,7 +184,10 @@ def _covered(holder: _Holder, key: Key) -> list[Key]:
     """What an acknowledgement covers of what a consumer holds, and takes it away."""
     if key not in holder.held:
         return []
-    order = list(holder.held) if holder.cumulative else [key]
+    if not holder.cumulative:
+        del holder.held[key]
+        return [key]
+    order = list(holder.held)
     covered = order[: order.index(key) + 1]
     for each in covered:
         del holder.held[each]
