@@ -79,6 +79,7 @@ def test_what_was_given_back_may_be_on_its_way():
         ((got("c", "A1 A2"), acked("c", "A1"), got("c", "A3 A4")), 1),
         ((got("c", "A1 A2"), Nacked("c", "A", 1), got("c", "A3")), 0),
         ((got("c", "A1 A2"), ConnectionLost("c"), got("c", "A1 A2")), 0),
+        ((got("c", "A1 A2"), ConnectionLost("c"), got("c", "A3 A4")), 0),
     ],
 )
 def test_prefetch_is_kept(parts, broken):

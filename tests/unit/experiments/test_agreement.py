@@ -95,6 +95,12 @@ def test_a_swap_is_found_though_the_other_was_ahead():
     assert (found.violations, found.planted, found.found, list(found.doubts)) == (0, 1, 1, [])
 
 
+def test_a_swap_that_the_counting_does_not_see_is_not_found(monkeypatch):
+    monkeypatch.setattr(pairwise, "inversions", lambda _: 0)
+    found = answers(planted(Fault.SWAP, "c", "A1 B1"), got("c", "B1 A1"), got("d", "A1 B1"))[AGREEMENT]
+    assert (found.violations, found.found, len(found.doubts)) == (0, 0, 1)
+
+
 def test_with_nobody_to_compare_a_swap_is_not_looked_for():
     found = answers(planted(Fault.SWAP, "c", "A1 B1"), got("c", "B1 A1"))[AGREEMENT]
     assert (found.planted, found.chances, list(found.doubts)) == (0, 0, [])
