@@ -134,10 +134,10 @@ def test_a_flood_is_not_read_out(page: Browser, mqctl: Program) -> None:
     page.js("""
         window.said = 0;
         new MutationObserver(() => (window.said += 1)).observe(document.getElementById("spoken"), {childList: true})""")
-    mqctl.run("publish", "rect", *map(str, range(200)))
+    mqctl.run("publish", "rect", "--generate", "rotate", "--rate", "50", "--count", "100")
     mqctl.run("publish", "chart", "1", "2")
-    page.until_text("rect-tally", "200 messages")
-    page.until_text("spoken", "turned to 199°")
+    page.until_text("rect-tally", "100 messages")
+    page.until_text("spoken", "turned to 270°")
     assert page.js("return window.said") <= 3
 
 

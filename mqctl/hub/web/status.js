@@ -42,7 +42,8 @@ export class Status {
     find("state").dataset.state = state.name;
     find("state-text").textContent = words(state);
     this.refused = state.name === "refused";
-    find("again").hidden = state.name !== "waiting" && !(this.refused && !state.login);
+    // While it tries, the button stays as it is: somebody may be about to press it.
+    if (state.name !== "connecting") find("again").hidden = state.name === "connected" || Boolean(state.login);
     if (state.name === "connected") find("password").value = "";
     this.showLogin(this.refused && state.login, state.why);
   }
