@@ -13,6 +13,7 @@ import pytest
 
 from mqctl.broker import Limits as BrokerLimits
 from mqctl.cli.hub import allow_connections
+from mqctl.hub.events import MessagesDropped
 from mqctl.hub.server import ASKING_MAX
 from mqctl.protocols.stomp.spec import Limits as StompLimits
 from tests.hub.bayeux import Poller, Socket
@@ -146,3 +147,19 @@ def test_a_client_that_polls_and_never_reads(start):
             while hub.thread.ask(lambda it: it.snapshot().connections) > 2:
                 assert time.monotonic() < end_s
                 time.sleep(0.05)
+
+
+def test_a_stream_that_nobody_reads(start):
+    """What is not taken waits in the session, up to its bound, and the stream is closed in time."""
+    limits = BrokerLimits(backlog_messages=50)
+    hub = start(broker_limits=limits, write_buffer_bytes=10_000, unread_timeout_s=0.5)
+    with Poller(hub.endpoint) as poller, Poller(hub.endpoint) as writer:
+        poller.subscribe("/a").connected()
+        request = f"GET /bayeux/{poller.client_id} HTTP/1.1\r\nHost: {hub.endpoint}\r\nCookie: {poller.cookie}\r\n"
+        _, _, _, sock = ask(hub.endpoint, request.encode() + b"Accept: text/event-stream\r\n\r\n")
+        for _ in range(100):
+            writer.publish("/a", "x" * 100_000)
+        dropped = hub.events.wait(MessagesDropped)
+        assert {(drop.destination, drop.reason) for drop in dropped} == {("/topic/a", "slow consumer")}
+        assert hub.thread.ask(lambda it: it.snapshot().bayeux.waiting) <= 50
+        assert closed(sock)

@@ -385,3 +385,19 @@ class TestBounds:
         got = [[each["data"] for each in ask() if "data" in each] for _ in range(3)]
         assert got == [[0, 1], [2, 3], [4]]
         assert caller.poll() == []
+
+
+def test_only_messages_make_a_connect_eager(house):
+    """Not one that does not wait, nor one whose time is over, nor one for which nothing is there."""
+    caller = Caller(house).subscribe("/a")
+    session = caller.session
+    assert not session.eager(house.now_ns)
+    house.send("/a", b"1")
+    assert not session.eager(house.now_ns)
+    assert [each.get("data") for each in caller.connect()] == [1, None]
+    assert caller.connect() == []
+    assert not session.eager(house.now_ns)
+    house.send("/a", b"2")
+    assert session.eager(house.now_ns)
+    house.sleep(20_000)
+    assert not session.eager(house.now_ns)
