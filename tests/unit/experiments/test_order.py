@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqctl.experiments.answers import Look, Property
-from mqctl.experiments.events import Fault
+from mqctl.experiments.events import Fault, FaultBegan
 from tests.unit.experiments.histories import answers, got, here, planted
 
 FIFO = Property.FIFO
@@ -29,6 +29,11 @@ FIFO = Property.FIFO
         ((here("c", "d", group="q"), got("c", "A2"), got("c", "A1")), 1, 1),
         # What comes back from a dead consumer is no first delivery.
         ((here("c", "d", group="q"), got("c", "A1 A2"), got("d", "A3"), got("d", "A1")), 0, 0),
+        # What another of the group had before does not count as the latest of this one.
+        ((here("c", "d", group="q"), got("c", "A5"), got("d", "A3 A5 A4")), 0, 0),
+        # In stretches of their own.
+        ((got("c", "A2 A3"), [FaultBegan("cut")], got("c", "A1")), 1, 1),
+        ((got("c", "A2 A3"), [FaultBegan("cut")], got("c", "A2 A3 A4")), 0, 0),
         ((here("c", "d", group="q", exclusive=True), got("c", "A2"), got("d", "A1")), 1, 1),
         ((here("c", "d", group="q", exclusive=True), got("c", "A1 A2"), got("d", "A2 A3")), 0, 0),
     ],
@@ -57,6 +62,12 @@ def test_the_witness_names_the_line_and_draws_what_came():
 
 def test_chances_are_the_messages_that_came_behind_another():
     assert answers(got("c", "A1 A2 A3 B1"), got("d", "A1"))[FIFO].chances == 2
+
+
+@pytest.mark.parametrize("told", ["A2 A3", "A3 A2"])
+def test_a_swap_is_found_whichever_is_named_first(told):
+    found = answers(planted(Fault.SWAP, "c", told), got("c", "A1 A3 A2 A4"))[FIFO]
+    assert (found.violations, found.found) == (0, 1)
 
 
 def test_a_planted_swap_is_found_once():
