@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
@@ -33,6 +34,9 @@ def check(
         bool, typer.Option("--require-controls", help="Trust a pass only where planted faults were found.")
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures, as one file of HTML.")
+    ] = None,
 ) -> None:
     """Judge a history: was anything lost, doubled, out of order? A pass, a failure, or inconclusive.
 
@@ -43,16 +47,20 @@ def check(
         mqctl check history.jsonl
         mqctl check history.jsonl --expect fifo,agreement
         mqctl check - --expect exactly-once --json < history.jsonl
+        mqctl check history.jsonl --html report.html
     """
-    from mqctl.cli.check_report import publish_report
+    from mqctl.cli.artifacts import rereadable
+    from mqctl.cli.check_report import publish_report, write_html
     from mqctl.experiments.check import check as check_history
     from mqctl.experiments.history import Reader
 
     context: AppContext = ctx.obj
     words = [word.strip() for each in expect or () for word in each.split(",")]
-    with _opened(context, file) as source:
-        reader = Reader(source, "standard input" if file == "-" else file)
-        report = check_history(reader, expect=words, controls_required=require_controls)
+    name = "standard input" if file == "-" else file
+    with _opened(context, file) as opened, nullcontext(opened) if html is None else rereadable(opened) as source:
+        report = check_history(Reader(source, name), expect=words, controls_required=require_controls)
+        if html is not None:
+            write_html(context, html, source, report)
     publish_report(context, report, as_json=json_)
     raise typer.Exit(CODES[report.verdict])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 from mqctl.cli.context import AppContext
 from mqctl.experiments.check import Report
@@ -25,6 +27,21 @@ def publish_report(context: AppContext, report: Report, *, as_json: bool) -> Non
     shown = _colours if context.can_draw else _plain
     for line in lines(report, UNICODE if context.has_unicode else ASCII):
         context.emit(shown(context, line))
+
+
+def write_html(context: AppContext, path: Path, source: BinaryIO, report: Report) -> None:
+    """Write the report with its pictures, for which the history is read again.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    from mqctl.cli.artifacts import write_file
+    from mqctl.experiments.history import Reader
+    from mqctl.experiments.html import page
+    from mqctl.experiments.scene import scene
+
+    source.seek(0)
+    write_file(context, "--html", path, page(report, scene(Reader(source), report)).encode())
 
 
 def lines(report: Report, glyphs: str) -> list[list[Segment]]:

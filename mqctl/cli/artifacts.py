@@ -1,0 +1,37 @@
+"""What commands leave besides their output: files that the user named."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from mqctl.cli.context import AppContext
+from mqctl.errors import UsageError
+
+
+def write_file(context: AppContext, option: str, path: Path, data: bytes) -> None:
+    """Write a whole file.
+
+    Raises:
+        UsageError: It cannot be written; the message names the option.
+    """
+    try:
+        (context.cwd / path).write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{option} cannot be written to {path}: {error.strerror}") from error
+
+
+@contextmanager
+def rereadable(source: BinaryIO) -> Iterator[BinaryIO]:
+    """The same bytes from a source that can be read again: a pipe is copied to a file without a name first."""
+    if source.seekable():
+        yield source
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(source, copy)
+        copy.seek(0)
+        yield copy

@@ -1,0 +1,39 @@
+"""What `mqctl check` writes besides its output: reports that people and builds read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mqctl.errors import ExitCode
+from tests.cli.commands import run
+from tests.cli.test_check import LOSSY, history  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def mqctl(home):
+    """No broker is asked."""
+    return lambda *args, data=None, **env: run(args, {**home, **env}, data)
+
+
+def test_a_report_with_pictures_is_one_file(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+    path, report = history(*LOSSY), tmp_path / "report.html"
+    assert mqctl("check", path, "--html", str(report)).code == ExitCode.WRONG
+    text = report.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    assert "no-loss: c never got A2" in text
+    assert "<svg" in text
+
+
+def test_standard_input_is_read_once_and_drawn_all_the_same(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+    path, one, other = Path(history(*LOSSY)), tmp_path / "one.html", tmp_path / "other.html"
+    mqctl("check", str(path), "--html", str(one))
+    assert mqctl("check", "-", "--html", str(other), data=path.read_bytes()).code == ExitCode.WRONG
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_report_that_cannot_be_written_is_an_error(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+    result = mqctl("check", history(*LOSSY), "--html", str(tmp_path / "nowhere" / "report.html"))
+    assert result.code == ExitCode.USAGE
+    assert "--html cannot be written to" in result.err
