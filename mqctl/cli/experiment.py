@@ -22,7 +22,7 @@ from mqctl.errors import UsageError
 from mqctl.target import NO_RECONNECT
 
 if TYPE_CHECKING:
-    from mqctl.experiments.ordering import Case
+    from mqctl.experiments.cases import Case
     from mqctl.laboratory.trial import Place, Trial
 
 PREFIX = "mqctl.experiment"

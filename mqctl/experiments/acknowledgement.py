@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from mqctl.experiments.answers import Property
-from mqctl.experiments.ordering import (
+from mqctl.experiments.cases import (
     AT_LEAST_ONCE,
     INTACT,
+    PACE,
     Case,
     breakable,
     controlled,
@@ -159,6 +160,8 @@ def _plan(mode: Mode, fate: Fate, params: Params, ground: Ground, rng: random.Ra
         consumers=[first, replace(consumer, name=HEIR, heir=True)] if fate is Fate.KILLED else [first],
         expect=expect,
         restart_at=at if fate is Fate.RESTART else None,
+        # Faster, all would be in one batch, and lost as one.
+        rate=PACE if mode.protocol == "bayeux" else None,
     )
 
 

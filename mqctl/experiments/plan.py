@@ -171,12 +171,9 @@ class Ground:
     restartable: bool
     name: str
 
-    def topic(self, params: Params, *levels: str) -> Topic:
-        """The topic that the user named, or a fresh one; `levels` are appended."""
-        base = params.topic or Topic(levels=tuple(self.name.split(".")))
-        if base.native is not None:
-            return base if not levels else Topic(native=".".join((base.native, *levels)))
-        return Topic(levels=(*base.levels, *levels))
+    def topic(self, params: Params) -> Topic:
+        """The topic that the user named, or a fresh one."""
+        return params.topic or Topic(levels=tuple(self.name.split(".")))
 
     def queue(self, params: Params) -> Topic:
         """The queue that the user named, or a fresh one."""

@@ -44,6 +44,7 @@ class Consumer:
     """One consumer.
 
     Attributes:
+        away: Whether it lost its connection, and seeks another.
         lost: Why its connection is gone for good.
         doomed: Whether that is what the plan wants.
         complaints: What the broker complained about.
@@ -69,6 +70,7 @@ class Consumer:
     ) -> None:
         self.plan = plan
         self.tally = tally
+        self.away = False
         self.lost: str | None = None
         self.doomed = plan.trouble is not None and plan.trouble.how is Break.KILL
         self.complaints: list[str] = []
@@ -133,9 +135,12 @@ class Consumer:
                 case Delivery():
                     self._deliver(event)
                 case Interrupted(at_ns=at_ns, reason=reason):
+                    self.away = True
                     self.settle()
                     self._tell(ConnectionLost(self.plan.name, at_ns, reason))
                 case Resumed(at_ns=at_ns):
+                    self.away = False
+                    self.tally.touch(at_ns)
                     self._tell(ConnectionResumed(self.plan.name, at_ns))
                 case Disconnected(expected=False, at_ns=at_ns, reason=reason):
                     self.settle()

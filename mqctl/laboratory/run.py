@@ -246,7 +246,8 @@ class Run:
         while True:
             now_ns = time.monotonic_ns()
             silent_ns = now_ns - max(began_ns, *(tally.latest_ns for tally in self._tallies))
-            if silent_ns >= quiet_ns or (silent_ns >= grace_ns and self._all_came()):
+            all_here = not any(consumer.away for consumer in self._consumers)
+            if all_here and (silent_ns >= quiet_ns or (silent_ns >= grace_ns and self._all_came())):
                 return True
             if now_ns - began_ns > drain_ns:
                 return False
@@ -276,5 +277,8 @@ class Run:
         ]
         if not self._restarted:
             self.doubts.append("the broker was not restarted: the run was over before")
-        if not drained:
+        away = [consumer.plan.name for consumer in self._consumers if consumer.away]
+        if away:
+            self.doubts.append(f"{', '.join(away)} did not find back to the broker")
+        elif not drained:
             self.doubts.append(f"messages still came {self._terms.drain_s:g} s after the last was sent")

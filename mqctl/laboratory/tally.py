@@ -13,7 +13,7 @@ class Tally:
 
     Attributes:
         came: Deliveries, with those that came again.
-        latest_ns: When the last one came; at first, when this began.
+        latest_ns: When the last one came, or when something was last to be expected.
     """
 
     def __init__(self) -> None:
@@ -31,6 +31,10 @@ class Tally:
             seen.add(n, n + 1)
             self.came += 1
             self.latest_ns = at_ns
+
+    def touch(self, at_ns: int) -> None:
+        """Who was away is back: what waited for it may come now."""
+        self.latest_ns = max(self.latest_ns, at_ns)
 
     def lacks(self, stream: int, wanted: Ranges) -> bool:
         """Whether some of these did not come yet."""

@@ -10,10 +10,10 @@ from typing import Final
 
 from mqctl.adapters.base import Adapter
 from mqctl.errors import MqctlError, UnsupportedError
+from mqctl.experiments.cases import Case
 from mqctl.experiments.check import Report, check
 from mqctl.experiments.events import Header
 from mqctl.experiments.history import Reader
-from mqctl.experiments.ordering import Case
 from mqctl.experiments.plan import Ground, Params, Plan
 from mqctl.laboratory.archive import Folder, clock, host, versions
 from mqctl.laboratory.run import Progress, Run, Terms

@@ -1,0 +1,233 @@
+"""Experiments in this process: each case at a hub, what is planted is found, and a blind recorder proves nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mqctl.adapters.registry import adapter_for
+from mqctl.errors import ConnectError, ConnectionLost, MeasuredWrong, OperationTimeout
+from mqctl.experiments import acknowledgement, ordering
+from mqctl.experiments.answers import Property
+from mqctl.experiments.cases import Case
+from mqctl.experiments.events import End, Header, Planted, Publish
+from mqctl.experiments.history import Reader
+from mqctl.experiments.plan import Ground, Params
+from mqctl.experiments.planting import Planter
+from mqctl.hub.config import HubConfig
+from mqctl.hub.thread import HubThread
+from mqctl.laboratory.run import Run, Terms
+from mqctl.laboratory.scribe import Scribe
+from mqctl.laboratory.trial import Place, Trial, trial
+from mqctl.laboratory.wiring import why_unbreakable
+from mqctl.measurement.verdict import Verdict
+from mqctl.target import Endpoint, Secret, Target, parse_url
+from tests.brokers.launch import launch
+from tests.brokers.process import HOST
+
+MESSAGES = 200
+QUIET_S = 0.4
+SEED = 20
+
+LOOPBACK = (Endpoint("127.0.0.1", 0),)
+
+
+@pytest.fixture(scope="module")
+def hub() -> Iterator[dict[str, Target]]:
+    """Where a hub is, by scheme."""
+    with HubThread(HubConfig(stomp=LOOPBACK, http=LOOPBACK, drain_s=0)) as running:
+        urls = [parse_url(url) for url in running.urls if not url.startswith("http")]
+        targets = {url.scheme: Target(scheme=url.scheme, endpoints=url.endpoints, path=url.path) for url in urls}
+        polling = targets["bayeux+http"]
+        yield {**targets, "bayeux+ws": Target(scheme="bayeux+ws", endpoints=polling.endpoints, path=polling.path)}
+
+
+def place_at(target: Target, run_dir: Path) -> Place:
+    adapter = adapter_for(target.scheme)
+    with adapter.connect(target, sink=lambda _events: None) as scout:
+        greeting = scout.greeting
+    ground = Ground(
+        protocol=target.scheme.partition("+")[0],
+        dialect=greeting.dialect,
+        broker="it",
+        features=adapter.info.features,
+        unbreakable=why_unbreakable(target),
+        restartable=False,
+        name=f"open.experiment.{secrets.token_hex(4)}",
+    )
+    return Place(adapter=adapter, target=target, greeting=greeting, ground=ground, run_dir=run_dir, experiment="test")
+
+
+def tried(case: Case, target: Target, run_dir: Path, *, messages: int = MESSAGES, **terms) -> Trial:
+    place = place_at(target, run_dir)
+    number = random.SystemRandom().getrandbits(63)
+    carried = Terms(number=number, name=place.ground.name, quiet_s=QUIET_S, **terms)
+    return trial(case, Params(messages=messages), carried, place, SEED)
+
+
+def assert_controls_found(done: Trial) -> None:
+    assert done.report is not None, done.unsupported
+    answers = [each.answer for each in done.report.judged]
+    assert sum(answer.planted for answer in answers) > 0
+    assert all(answer.found == answer.planted for answer in answers), answers
+
+
+STOMP = ["one-producer", "many-producers", "competing", "redelivery"]
+ACK = [f"{mode}-{fate}" for mode in ("auto", "client", "individual") for fate in ("cut", "killed")]
+
+
+@pytest.mark.parametrize("name", STOMP)
+def test_order_at_the_hub(hub, tmp_path, name):
+    done = tried(ordering.CASES[name], hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+
+
+@pytest.mark.parametrize("name", [*ACK, "nack"])
+def test_acknowledgement_at_the_hub(hub, tmp_path, name):
+    done = tried(acknowledgement.CASES[name], hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert done.expected
+    assert_controls_found(done)
+
+
+@pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
+@pytest.mark.parametrize("name", ["plain-cut", "ack-extension-cut"])
+def test_acknowledgement_of_bayeux(hub, tmp_path, scheme, name):
+    done = tried(acknowledgement.CASES[name], hub[scheme], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+
+
+@pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
+@pytest.mark.parametrize("name", ["bayeux-default", "bayeux-deliver-only"])
+def test_delivery_of_bayeux(hub, tmp_path, scheme, name):
+    """Whether the generator kept its time depends on what else this machine does."""
+    done = tried(ordering.CASES[name], hub[scheme], tmp_path)
+    verdicts = {each.answer.about: each.verdict for each in done.report.judged if each.verdict}
+    assert verdicts.pop(Property.LATENCY) in (Verdict.PASS, Verdict.INCONCLUSIVE)
+    assert set(verdicts.values()) == {Verdict.PASS}, done
+    assert_controls_found(done)
+
+
+@pytest.mark.parametrize("name", ["one-producer", "many-producers"])
+def test_order_over_mqtt(tmp_path, name):
+    with launch("iotcore") as broker:
+        target = Target(
+            scheme="mqtt",
+            endpoints=(Endpoint(HOST, broker.ports["mqtt"]),),
+            user=broker.user,
+            password=Secret(broker.password),
+        )
+        done = tried(ordering.CASES[name], target, tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+
+
+def test_the_hub_passes_what_is_expected_of_it_only(hub, tmp_path):
+    done = tried(ordering.CASES["strict-dispatch"], hub["stomp"], tmp_path)
+    assert (done.verdict, done.folder) == (None, None)
+    assert "dispatch policies" in done.unsupported
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recorder_that_plants_nothing_proves_nothing(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr(Planter, "take", lambda _self, event: (event,))
+    done = tried(ordering.CASES["one-producer"], hub["stomp"], tmp_path)
+    assert done.verdict is Verdict.INCONCLUSIVE
+    assert "found no place to be planted" in done.doubts[0]
+
+
+def test_a_recorder_that_says_it_planted_and_did_not_proves_nothing(hub, tmp_path, monkeypatch):
+    take = Planter.take
+
+    def feign(self: Planter, event):
+        return (*(each for each in take(self, event) if isinstance(each, Planted)), event)
+
+    monkeypatch.setattr(Planter, "take", feign)
+    done = tried(ordering.CASES["one-producer"], hub["stomp"], tmp_path)
+    assert done.verdict is Verdict.INCONCLUSIVE
+    assert any("were not found" in why for each in done.report.judged for why in each.why)
+
+
+def test_a_cut_that_never_came_proves_nothing(hub, tmp_path, monkeypatch):
+    """The proxy is told to wait for more messages than there are."""
+    monkeypatch.setattr("mqctl.laboratory.wiring.MAGIC", b"never there")
+    done = tried(ordering.CASES["redelivery"], hub["stomp"], tmp_path)
+    assert done.verdict is Verdict.INCONCLUSIVE
+    assert "c1 was not to be broken" in done.doubts[0]
+
+
+def test_the_folder_of_a_run(hub, tmp_path):
+    done = tried(ordering.CASES["one-producer"], hub["stomp"], tmp_path)
+    facts = json.loads((done.folder / "run.json").read_text())
+    assert facts["seed"] == SEED
+    assert facts["outcome"] == "pass"
+    assert {"python", "mqctl"} <= facts["versions"].keys()
+    assert facts["clock"]["resolution_s"] <= 1e-6
+    again = tried(ordering.CASES["one-producer"], hub["stomp"], tmp_path)
+    assert again.folder != done.folder
+    with (done.folder / "history.jsonl").open("rb") as file:
+        reader = Reader(file)
+        events = [event for batch in reader.batches() for event in batch.events]
+    assert reader.header.facts["seed"] == SEED
+    assert isinstance(events[-1], End)
+    assert sum(isinstance(event, Publish) for event in events) == MESSAGES
+
+
+def test_a_password_is_in_none_of_its_files(tmp_path):
+    with HubThread(HubConfig(stomp=LOOPBACK, user="me", password=Secret("hush-hush"), drain_s=0)) as running:
+        target = Target(scheme="stomp", endpoints=(running.endpoint,), user="me", password=Secret("hush-hush"))
+        done = tried(ordering.CASES["one-producer"], target, tmp_path)
+    assert done.verdict is Verdict.PASS
+    assert not [path for path in done.folder.iterdir() if b"hush-hush" in path.read_bytes()]
+
+
+def test_the_time_of_a_run_is_bounded(hub, tmp_path):
+    with pytest.raises(OperationTimeout):
+        tried(ordering.CASES["one-producer"], hub["stomp"], tmp_path, rate=10.0, timeout_s=0.3)
+    (folder,) = tmp_path.iterdir()
+    assert json.loads((folder / "run.json").read_text())["outcome"] == "not finished"
+
+
+def test_a_broker_that_goes_away_ends_the_run(tmp_path):
+    with HubThread(HubConfig(stomp=LOOPBACK, drain_s=0)) as running:
+        target = Target(scheme="stomp", endpoints=(running.endpoint,))
+        place = place_at(target, tmp_path)
+        stop = iter([running.stop])
+        seen = Place(
+            **{
+                **{field: getattr(place, field) for field in place.__slots__},
+                "watch": lambda progress: progress.came > 10 and next(stop, lambda: None)(),
+            }
+        )
+        terms = Terms(number=1, name=place.ground.name, rate=200.0, quiet_s=QUIET_S)
+        with pytest.raises(ConnectionLost, match="lost its connection"):
+            trial(ordering.CASES["one-producer"], Params(messages=1000), terms, seen, SEED)
+    with pytest.raises(ConnectError):
+        trial(ordering.CASES["one-producer"], Params(messages=1000), terms, place, SEED)
+
+
+class Full:
+    """A disk with room for the header."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+
+    def write(self, _data: bytes) -> None:
+        self.writes += 1
+        if self.writes > 1:
+            raise OSError(28, "No space left on device")
+
+
+def test_a_history_that_cannot_be_written_ends_the_run(hub, tmp_path):
+    place = place_at(hub["stomp"], tmp_path)
+    plan = ordering.CASES["one-producer"].plan(Params(messages=1000), place.ground, random.Random(1))
+    terms = Terms(number=1, name=place.ground.name, rate=200.0, quiet_s=QUIET_S)
+    with Scribe(Full(), Header(version=1)) as scribe, pytest.raises(MeasuredWrong, match="No space left"):
+        Run(plan, adapter=place.adapter, target=place.target, terms=terms, scribe=scribe).carry_out()

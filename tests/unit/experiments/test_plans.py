@@ -1,0 +1,177 @@
+"""Plans: every case has one wherever it can be done, and says why where it cannot."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from mqctl.experiments import acknowledgement, cases, ordering
+from mqctl.experiments.answers import Property
+from mqctl.experiments.events import Fault
+from mqctl.experiments.plan import Break, Ground, Params, ProducerPlan, Stream
+from mqctl.model import AckMode, Dialect, Topic
+
+PARAMS = Params(messages=400)
+CASES = {**ordering.CASES, **acknowledgement.CASES}
+
+
+def ground(protocol: str = "stomp", dialect: Dialect | None = Dialect.HUB, **changes) -> Ground:
+    facts = {
+        "broker": "it",
+        "features": frozenset({"shared"} if protocol == "mqtt" else ()),
+        "unbreakable": "",
+        "restartable": True,
+        "name": "a.b",
+        **changes,
+    }
+    return Ground(protocol=protocol, dialect=dialect, **facts)
+
+
+GROUNDS = [
+    *(ground("stomp", dialect) for dialect in (Dialect.CLASSIC, Dialect.ARTEMIS, Dialect.RABBITMQ, Dialect.HUB)),
+    ground("mqtt", Dialect.MOSQUITTO),
+    ground("bayeux", None),
+]
+
+
+def plan_of(name: str, params: Params = PARAMS, where: Ground | None = None):
+    case = CASES[name]
+    where = where or next(each for each in GROUNDS if not case.lacks(params, each))
+    return case.plan(params, where, random.Random(1))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_case_has_a_plan_somewhere(name):
+    params = Params(messages=400, queue=Topic(native="/queue/mine"))
+    plans = [plan_of(name, params, where) for where in GROUNDS if not CASES[name].lacks(params, where)]
+    assert plans
+    for plan in plans:
+        assert plan.name == name
+        assert sum(producer.count for producer in plan.producers) == params.messages
+        assert plan.expect
+        clients = [each.name for each in (*plan.producers, *plan.consumers)]
+        assert max(Counter(clients).values()) == 1
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_is_judged_without_its_control(name):
+    """Where a fault can be planted of a kind that is judged, one is."""
+    plan = plan_of(name, Params(messages=400, queue=Topic(native="/queue/mine")))
+    wanted = {control.fault for about, control in cases.CONTROLS.items() if about in plan.expect}
+    assert wanted <= {place.fault for consumer in plan.consumers for place in consumer.places}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_seed_gives_the_same_plan(name):
+    params = Params(messages=400, queue=Topic(native="/queue/mine"))
+    assert plan_of(name, params) == plan_of(name, params)
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "why"),
+    [
+        ("strict-dispatch", ground(), "ActiveMQ Classic's dispatch policies"),
+        ("message-groups", ground("mqtt", Dialect.CLASSIC), "message groups"),
+        ("redelivery", ground("mqtt"), "it is about queues, and MQTT has none"),
+        ("redelivery", ground(unbreakable="no network"), "no network"),
+        ("competing", ground("bayeux", None), "neither queues nor shared"),
+        ("mqtt-inflight-1", ground(), "it is about MQTT"),
+        ("bayeux-default", ground(), "it is about Bayeux"),
+        ("single-active-consumer", ground("stomp", Dialect.RABBITMQ), "--queue"),
+        ("single-active-consumer", ground(), "RabbitMQ's"),
+        ("auto-cut", ground("mqtt"), "it is about STOMP"),
+        ("auto-cut", ground(unbreakable="no network"), "no network"),
+        ("auto-restart", ground(restartable=False), "--restart-command"),
+        ("nack", ground("mqtt"), "cannot refuse"),
+        ("nack", ground("stomp", None), "--dialect"),
+    ],
+)
+def test_what_cannot_be_done_says_why(name, where, why):
+    assert why in CASES[name].lacks(PARAMS, where)
+
+
+def test_the_user_says_what_is_expected():
+    plan = plan_of("one-producer", Params(messages=400, expect=(Property.NO_LOSS,)))
+    assert plan.expect == (Property.NO_LOSS,)
+    assert [place.fault for place in plan.consumers[0].places] == [Fault.DROP]
+
+
+def test_at_a_pace_latency_is_judged():
+    assert Property.LATENCY in plan_of("one-producer", Params(messages=400, timed=True)).expect
+    assert plan_of("bayeux-default").rate == cases.PACE
+
+
+def test_producers_and_consumers_as_asked():
+    plan = plan_of("many-producers", Params(messages=401, producers=3, consumers=5))
+    assert [producer.count for producer in plan.producers] == [134, 134, 133]
+    assert [consumer.name for consumer in plan.consumers] == ["c1", "c2", "c3", "c4", "c5"]
+    assert cases.letters(27)[::26] == ["P1", "P27"]
+
+
+def test_fillers_stand_between_those_that_are_compared():
+    plan = plan_of("strict-dispatch", Params(messages=400, fillers=3))
+    assert [consumer.silent for consumer in plan.consumers] == [False, True, True, True, False]
+
+
+def test_places_are_fresh_unless_the_user_names_them():
+    mine = Params(topic=Topic(native="/x"), queue=Topic(native="/queue/y"))
+    assert (ground().topic(PARAMS), ground().queue(PARAMS)) == (Topic(levels=("a", "b")), Topic(native="/queue/a.b"))
+    assert (ground().topic(mine), ground().queue(mine)) == (mine.topic, mine.queue)
+
+
+def test_bursts():
+    streams = [Stream(name=name, topic=Topic(levels=("t",))) for name in "ab"]
+    producer = ProducerPlan(name="A", streams=streams, count=7, burst=2)
+    assert [producer.message(turn) for turn in range(7)] == [(0, 1), (0, 2), (1, 1), (1, 2), (0, 3), (0, 4), (1, 3)]
+
+
+def test_what_breaks_and_what_comes_again():
+    assert not plan_of("one-producer").gives_back
+    assert plan_of("redelivery").breaks
+    assert plan_of("auto-restart").breaks
+    assert not plan_of("nack").breaks
+    assert plan_of("nack").gives_back
+
+
+def test_who_is_killed_has_an_heir():
+    plan = plan_of("individual-killed")
+    killed, heir = plan.consumers
+    assert (killed.trouble.how, heir.heir, heir.trouble) == (Break.KILL, True, None)
+    assert killed.group == heir.group != ""
+
+
+def test_what_is_lost_is_looked_for_even_where_it_may_be():
+    (consumer,) = plan_of("auto-cut").consumers
+    assert {place.fault for place in consumer.places} == {Fault.DROP, Fault.DUPLICATE}
+
+
+@pytest.mark.parametrize("dialect", acknowledgement.NACKS)
+def test_a_refused_message_comes_again_where_it_is_known_to(dialect):
+    where = ground("stomp", dialect)
+    plan = plan_of("nack", where=where)
+    returns = acknowledgement.NACKS[dialect].returns
+    assert plan.consumers[0].nack_returns == returns
+    assert (Property.REDELIVERY in plan.expect) == returns
+    assert acknowledgement.NACKS[dialect].text in CASES["nack"].expected(where)
+
+
+def test_the_hub_keeps_nothing_over_its_end():
+    case = CASES["individual-restart"]
+    assert Property.NO_LOSS not in plan_of("individual-restart", where=ground()).expect
+    assert "keeps nothing" in case.expected(ground())
+    classic = ground("stomp", Dialect.CLASSIC)
+    assert Property.NO_LOSS in plan_of("individual-restart", where=classic).expect
+    assert "loses nothing" in case.expected(classic)
+    assert case.plan(PARAMS, classic, random.Random(1)).restart_at is not None
+
+
+def test_publishers_are_confirmed_whatever_consumers_ask_for():
+    assert [plan_of(name).producers[0].qos for name in ("qos0-cut", "qos2-session-cut", "auto-cut")] == [1, 2, None]
+
+
+def test_artemis_is_asked_for_no_prefetch():
+    assert plan_of("redelivery", where=ground("stomp", Dialect.ARTEMIS)).consumers[0].prefetch is None
+    assert plan_of("redelivery").consumers[0].ack is AckMode.INDIVIDUAL
+    assert ordering.CASES["one-producer"].expected(ground()) == ""
