@@ -47,7 +47,7 @@ class ListenOptions:
         typer.Option(
             "--http",
             metavar="HOST:PORT",
-            help=f"Listen for HTTP: the page, STOMP over WebSocket, Bayeux, /healthz, /metrics. Default {DEFAULT_HTTP}. "
+            help=f"Listen for HTTP: a page, STOMP over WebSocket, Bayeux, /healthz, /metrics. Default {DEFAULT_HTTP}. "
             "With only one of --stomp and --http, only that one.",
         ),
     ] = None
