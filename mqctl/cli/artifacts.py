@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +23,16 @@ def write_file(context: AppContext, option: str, path: Path, data: bytes) -> Non
         (context.cwd / path).write_bytes(data)
     except OSError as error:
         raise UsageError(f"{option} cannot be written to {path}: {error.strerror}") from error
+
+
+def annotate(context: AppContext, lines: Iterable[str], *, asked: bool = False) -> None:
+    """Print annotations where GitHub Actions reads them, or where they were asked for.
+
+    It reads them from both streams; standard output is data.
+    """
+    if asked or context.environ.get("GITHUB_ACTIONS") == "true":
+        for line in lines:
+            print(line, file=context.stderr, flush=True)
 
 
 @contextmanager

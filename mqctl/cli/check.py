@@ -37,6 +37,12 @@ def check(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures, as one file of HTML.")
     ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit's XML too.")
+    ] = None,
+    github: Annotated[
+        bool, typer.Option("--github", help="Annotate on standard error; by itself where GITHUB_ACTIONS is true.")
+    ] = False,
 ) -> None:
     """Judge a history: was anything lost, doubled, out of order? A pass, a failure, or inconclusive.
 
@@ -47,10 +53,10 @@ def check(
         mqctl check history.jsonl
         mqctl check history.jsonl --expect fifo,agreement
         mqctl check - --expect exactly-once --json < history.jsonl
-        mqctl check history.jsonl --html report.html
+        mqctl check history.jsonl --html report.html --junit report.xml
     """
     from mqctl.cli.artifacts import rereadable
-    from mqctl.cli.check_report import publish_report, write_html
+    from mqctl.cli.check_report import publish_report, tell_builds, write_html
     from mqctl.experiments.check import check as check_history
     from mqctl.experiments.history import Reader
 
@@ -62,6 +68,7 @@ def check(
         if html is not None:
             write_html(context, html, source, report)
     publish_report(context, report, as_json=json_)
+    tell_builds(context, report, junit=junit, github=github, file=None if file == "-" else file)
     raise typer.Exit(CODES[report.verdict])
 
 

@@ -44,6 +44,22 @@ def write_html(context: AppContext, path: Path, source: BinaryIO, report: Report
     write_file(context, "--html", path, page(report, scene(Reader(source), report)).encode())
 
 
+def tell_builds(context: AppContext, report: Report, *, junit: Path | None, github: bool, file: str | None) -> None:
+    """Leave the verdicts to the server that builds, in the form that it knows.
+
+    Raises:
+        UsageError: A file cannot be written.
+    """
+    from mqctl.cli.artifacts import annotate, write_file
+    from mqctl.experiments.builds import annotated, cases
+    from mqctl.experiments.builds import junit as as_junit
+
+    found = cases(report)
+    if junit is not None:
+        write_file(context, "--junit", junit, as_junit(report.header.name or "mqctl check", found))
+    annotate(context, annotated(found, file), asked=github)
+
+
 def lines(report: Report, glyphs: str) -> list[list[Segment]]:
     """The report, line by line."""
     page = [[Segment(f"{title:<{_TITLE_WIDTH}}{text}")] for title, text in facts(report)]

@@ -110,7 +110,6 @@ class Scene:
     """All that there is to draw.
 
     Attributes:
-        producers: All in the picture, sorted.
         topics: What is published to.
         sent: What was sent, by whomever.
         lanes: What each consumer got.
@@ -120,7 +119,6 @@ class Scene:
         latency: Of deliveries that are not flagged as redelivered, in ns.
     """
 
-    producers: Sequence[str] = ()
     topics: Sequence[str] = ()
     sent: Lane = Lane("", ())  # noqa: RUF009 - immutable
     lanes: Sequence[Lane] = ()
@@ -326,7 +324,6 @@ class _Stage:
     def scene(self) -> Scene:
         sent, lanes = self._sent.lane(), [window.lane() for window in self._lanes.values()]
         return Scene(
-            producers=sorted({box.producer for lane in (sent, *lanes) for box in lane.boxes}),
             topics=list(self._topics),
             sent=sent,
             lanes=lanes,

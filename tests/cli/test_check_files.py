@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree as Tree
 
 import pytest
 
@@ -37,3 +38,25 @@ def test_a_report_that_cannot_be_written_is_an_error(mqctl, history, tmp_path): 
     result = mqctl("check", history(*LOSSY), "--html", str(tmp_path / "nowhere" / "report.html"))
     assert result.code == ExitCode.USAGE
     assert "--html cannot be written to" in result.err
+
+
+def test_builds_get_their_xml(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+    report = tmp_path / "report.xml"
+    assert mqctl("check", history(*LOSSY), "--junit", str(report)).code == ExitCode.WRONG
+    root = Tree.parse(report).getroot()
+    failures = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
+    assert "no-loss" in failures
+
+
+@pytest.mark.parametrize(("args", "environment"), [(("--github",), {}), ((), {"GITHUB_ACTIONS": "true"})])
+def test_github_is_told_on_standard_error(mqctl, history, args, environment):  # noqa: F811 - the fixture
+    path = history(*LOSSY)
+    result = mqctl("check", path, "--expect", "no-loss", *args, **environment)
+    assert result.err == (
+        f"::error file={path},title=no-loss%3A fail::1 of 2 deliveries of confirmed messages; c never got A2\n"
+    )
+    assert "::error" not in result.out.decode()
+
+
+def test_nobody_else_is_annotated(mqctl, history):  # noqa: F811 - the fixture
+    assert mqctl("check", history(*LOSSY), GITHUB_ACTIONS="").err == ""

@@ -40,8 +40,11 @@ class _Layer(NamedTuple):
     more: bool
 
 
-def diagram(scene: Scene) -> Node | None:
-    """The diagram of a scene; None where nobody sent or got anything."""
+def diagram(scene: Scene, producers: Sequence[str]) -> Node | None:
+    """The diagram of a scene; None where nobody sent or got anything.
+
+    The producers are those of the whole report, for their colours.
+    """
     shown = [box for lane in (scene.sent, *scene.lanes) for box in lane.boxes]
     if not shown:
         return None
@@ -57,16 +60,20 @@ def diagram(scene: Scene) -> Node | None:
         layers[-1].y + boxes.HEIGHT + _TOP,
         "Who saw what, in which order",
         _flow(layers, publishers),
-        _links(layers, width, scene.producers),
+        _links(layers, width, producers),
         boxes.plate((_LEFT, _topic_y(publishers)), "topic", topic, "topic") if publishers else (),
-        *(_drawn(layer, width, scene.producers, origin) for layer in layers),
+        *(_drawn(layer, width, producers, origin) for layer in layers),
     )
 
 
 def _layers(scene: Scene, width: float) -> Iterator[_Layer]:
     columns = list(_columns(scene.sent.boxes, width))
     apart = len({box.producer for box in scene.sent.boxes}) <= PUBLISHERS_MAX
-    names = sorted({box.producer for box in scene.sent.boxes}) if apart else [", ".join(scene.producers)]
+    names = (
+        sorted({box.producer for box in scene.sent.boxes})
+        if apart
+        else [", ".join(sorted({box.producer for box in scene.sent.boxes}))]
+    )
     for i, name in enumerate(names):
         y = _TOP + boxes.PLATE_HEIGHT + i * _LANE
         placed = [

@@ -29,13 +29,14 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = ()) -> str:
         scene: What there is to draw of it.
         doubts: What else speaks against the run.
     """
+    producers = sorted(_producers(report, scene))
     title = report.header.name or "A history without a name"
     return document(
         f"{report.verdict}: {title}",
         _head(report, title),
         _reasons(report, [*doubts, *report.remarks]),
-        _witnesses(report),
-        _order(scene),
+        _witnesses(report, producers),
+        _order(scene, producers),
         _section("What was judged", _table(report), _controls(report)),
         _course(scene),
         _latency(scene),
@@ -136,24 +137,31 @@ def _controls(report: Report) -> Node:
     return node("p", text, class_="soft")
 
 
-def _witnesses(report: Report) -> Node | None:
-    shown = [_witness(each, found) for each, found in witnesses(report)]
+def _producers(report: Report, scene: Scene) -> set[str]:
+    """All that have a colour."""
+    boxes = {box.producer for lane in (scene.sent, *scene.lanes) for box in lane.boxes}
+    cells = {cell.producer for _, found in witnesses(report) for row in found.rows for cell in row.cells}
+    return boxes | cells
+
+
+def _witnesses(report: Report, producers: Sequence[str]) -> Node | None:
+    shown = [_witness(each, found, producers) for each, found in witnesses(report)]
     return _section("Witnesses", shown) if shown else None
 
 
-def _witness(each: Judged, found: Witness) -> Node:
+def _witness(each: Judged, found: Witness, producers: Sequence[str]) -> Node:
     where = None if found.line is None else f"Line {found.line:,} of the history."
     return node(
         "figure",
         node("h3", f"{each.answer.about}: {found.text}"),
         node("figcaption", where),
-        witness.figure(found),
+        witness.figure(found, producers),
         class_="sheet",
     )
 
 
-def _order(scene: Scene) -> Node | None:
-    diagram = order.diagram(scene)
+def _order(scene: Scene, producers: Sequence[str]) -> Node | None:
+    diagram = order.diagram(scene, producers)
     if diagram is None:
         return None
     about = "Around the first witness" if scene.focused else "The beginning of the run"

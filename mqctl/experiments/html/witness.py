@@ -17,10 +17,11 @@ APART = 52
 _LEFT, _TOP = 3.0, 3.0
 
 
-def figure(witness: Witness) -> Node | None:
+def figure(witness: Witness, producers: Sequence[str]) -> Node | None:
     """A witness; None where there is nothing to draw.
 
-    A single row is set against the order in which its messages were sent.
+    A single row is set against the order in which its messages were sent. The producers are those of the whole report,
+    for their colours.
     """
     rows = [_Row(row.name, dict(enumerate(row.cells))) for row in witness.rows if row.cells]
     if not rows:
@@ -28,7 +29,6 @@ def figure(witness: Witness) -> Node | None:
     if len(rows) == 1:
         rows = [_sent(rows[0]), *rows]
     cells = [cell for row in rows for cell in row.cells.values()]
-    producers = sorted({cell.producer for cell in cells})
     width = boxes.width_of(label(cell) for cell in cells)
     names = [boxes.plate_width("", row.name) for row in rows]
     return boxes.picture(

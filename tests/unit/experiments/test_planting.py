@@ -70,6 +70,13 @@ def test_a_swap_waits_for_two_that_fit(across, text, recorded):
     assert bool(planter.missing) == (recorded == text)
 
 
+def test_a_swap_that_finds_no_place_holds_up_no_other_fault():
+    planter = Planter([Place(1, Fault.SWAP, across=True), Place(2, Fault.DROP)])
+    recorded = shown(spoiled(planter, " ".join(f"A{n}" for n in range(1, 30))))
+    assert recorded.count("drop!") == 1
+    assert [place.fault for place in planter.missing] == [Fault.SWAP]
+
+
 def test_what_comes_again_is_no_partner_of_a_swap():
     assert shown(spoiled(Planter([Place(1, Fault.SWAP)]), "A2 A1 A3 A4")) == "A2 A1 swap! A4 A3"
 

@@ -72,7 +72,6 @@ def test_who_is_in_a_witness_is_shown_and_of_others_a_few():
     assert [lane.name for lane in scene.lanes] == [*names[:LANES_MAX], names[-1]]
     assert scene.hidden == 4
     assert scene.focused
-    assert scene.producers == ["A"]
 
 
 def test_a_witness_without_a_drawing_leaves_the_beginning():

@@ -13,6 +13,7 @@ from tests.unit.experiments.histories import END, got, here, sent
 from tests.unit.experiments.html.parsed import seen, skeleton
 from tests.unit.views import goldens
 
+NAMES = list("ABCDE")
 SEED = (
     here("Chart 1", "Chart 2"),
     sent("A1 B1 A2 B2 B3"),
@@ -24,23 +25,23 @@ SEED = (
 
 def test_the_order_diagram_is_that_of_the_paper():
     _, scene = seen(*SEED, expect="agreement")
-    goldens.check("order-diagram", skeleton(order.diagram(scene)))
+    goldens.check("order-diagram", skeleton(order.diagram(scene, NAMES)))
 
 
 def test_the_witness_is_two_rows_with_crossing_lines():
     report, _ = seen(*SEED, expect="agreement")
     (found,) = [witness for each in report.judged for witness in each.answer.witnesses]
-    goldens.check("witness-diagram", skeleton(witness.figure(found)))
+    goldens.check("witness-diagram", skeleton(witness.figure(found, NAMES)))
 
 
 def links(found: Witness) -> list[str]:
-    return [part.get("class", "") for part in witness.figure(found).iter("path")]
+    return [part.get("class", "") for part in witness.figure(found, NAMES).iter("path")]
 
 
 def test_a_single_row_is_set_against_what_was_sent():
     cells = (Cell("B", 9), Cell("A", 2, Look.MARKED), Cell("A", 1, Look.MARKED), Cell("A", 3))
     found = Witness(text="c got A1 after A2", rows=(Row("c", cells),))
-    texts = [text.text for text in witness.figure(found).iter("text")]
+    texts = [text.text for text in witness.figure(found, NAMES).iter("text")]
     assert texts == ["sent by A", "A1!", "A2!", "A3", "c", "B9", "A2!", "A1!", "A3"]
     assert links(found) == ["link strong p0", "link strong p0", "link p0"]
 
@@ -56,36 +57,36 @@ def test_of_rows_without_marks_everything_is_set_against_what_was_sent():
 
 @pytest.mark.parametrize("rows", [(), (Row("c", ()),)])
 def test_where_there_is_nothing_there_is_no_picture(rows):
-    assert witness.figure(Witness(text="", rows=rows)) is None
-    assert order.diagram(Scene()) is None
+    assert witness.figure(Witness(text="", rows=rows), NAMES) is None
+    assert order.diagram(Scene(), NAMES) is None
     assert course.chart(Course()) is None
     assert latency.chart(Histogram().buckets()) is None
 
 
 def test_many_publishers_share_a_row():
     _, scene = seen(here("c"), sent("A1 B1 C1 D1 E1"), got("c", "A1"), END)
-    picture = skeleton(order.diagram(scene))
+    picture = skeleton(order.diagram(scene, NAMES))
     assert "publishers A, B, C, D, E" in picture
     assert "topic" in picture
 
 
 def test_who_only_received_has_no_publishers_above():
     _, scene = seen(here("c", "d"), got("c", "A1"), END)
-    picture = skeleton(order.diagram(scene))
+    picture = skeleton(order.diagram(scene, NAMES))
     assert "publisher" not in picture
     assert "nothing" in picture
 
 
 def test_who_only_sent_has_no_subscribers_below():
     _, scene = seen(sent("A1"), END)
-    assert "subscriber" not in skeleton(order.diagram(scene))
+    assert "subscriber" not in skeleton(order.diagram(scene, NAMES))
 
 
 def test_gaps_redeliveries_and_several_topics_show():
     text = " ".join(f"A{n}" for n in range(1, 30))
     _, scene = seen(here("c"), sent(text), got("c", f"{text} A1", redelivered=True), END, expect="no-duplicates")
-    several = Scene(producers=scene.producers, topics=["a", "b"], sent=scene.sent, lanes=scene.lanes, focused=True)
-    picture = order.diagram(several)
+    several = Scene(topics=["a", "b"], sent=scene.sent, lanes=scene.lanes, focused=True)
+    picture = order.diagram(several, NAMES)
     assert "⋯" in skeleton(picture)
     assert "a and 1 more" in skeleton(picture)
     assert [title.text for title in picture.iter("title") if "flagged as redelivered" in (title.text or "")]
@@ -95,7 +96,9 @@ def test_a_box_tells_when():
     from mqctl.experiments.events import Delivered
 
     _, scene = seen(here("c"), [Delivered("c", "A", n, received_ns=n * 1_000_000) for n in (1, 2)], END)
-    assert [title.text for title in order.diagram(scene).iter("title")][-1] == "A2, 1 ms after the first one shown"
+    assert [title.text for title in order.diagram(scene, NAMES).iter("title")][
+        -1
+    ] == "A2, 1 ms after the first one shown"
 
 
 def test_the_course_has_marks_where_they_happened():
