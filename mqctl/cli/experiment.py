@@ -105,7 +105,10 @@ def conduct(
     """Run cases one after the other, tell what came of each, and end with the worst verdict."""
     from mqctl.cli.experiment_report import as_json, as_text, exit_code, summary, write_junit
 
-    what.params(run.expect)  # Mistakes first.
+    # Mistakes first.
+    what.params(run.expect)
+    if run.junit is not None and not (context.cwd / run.junit).parent.is_dir():
+        raise UsageError(f"--junit cannot be written to {run.junit}: its folder is not there")
     trials: list[Trial] = []
     place = place_of(context, experiment, context.cwd / run.run_dir, flags)
     place = replace(place, ground=replace(place.ground, restartable=restart is not None))

@@ -61,7 +61,7 @@ def latency(report: Report) -> str:
     return ", ".join(f"{name} {value:.2f} ms" for name, value in told if value is not None)
 
 
-_QUANTILES = ("p50_ms", "p90_ms", "p99_ms", "max_ms")
+_QUANTILES = ("p50_ms", "p90_ms", "p99_ms")
 
 
 def observed(report: Report) -> str:

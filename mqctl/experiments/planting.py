@@ -14,6 +14,9 @@ from mqctl.experiments.events import Delivered, Event, Fault, Planted
 DELAY_NS: Final = 1_000_000_000
 """How much later a delayed message seems to come: more than any broker on the same machine takes by itself."""
 
+TRIES: Final = 16
+"""After so many neighbours that cannot change places, the next fault is planted first."""
+
 
 class Place(NamedTuple):
     """Where to plant a fault: in the first suitable delivery once `at` fresh ones came.
@@ -54,7 +57,7 @@ class Planter:
         self._latest: dict[str, int] = {}
         self._dropped = set() if dropped is None else dropped
         self._held: Delivered | None = None
-        self._fresh = 0
+        self._fresh = self._tries = 0
         self.idle = not wanted and dropped is None
         """Whether nothing is to be spoiled."""
 
@@ -72,8 +75,10 @@ class Planter:
             self._latest[event.producer] = event.n
             self._fresh += 1
         first, self._held = self._held, None
-        if first is not None and fresh and (event.producer != first.producer) == self._wanted[0].across:
-            return self._swapped(first, event)
+        if first is not None:
+            if fresh and (event.producer != first.producer) == self._wanted[0].across:
+                return self._swapped(first, event)
+            self._try_another()
         spoiled = self._spoiled(event) if fresh else (event,)
         return spoiled if first is None else (first, *spoiled)
 
@@ -85,6 +90,12 @@ class Planter:
         """What is held back: no other message came."""
         held, self._held = self._held, None
         return () if held is None else (held,)
+
+    def _try_another(self) -> None:
+        """Two neighbours were none to change places. Where that goes on, the other faults need not wait for it."""
+        self._tries += 1
+        if self._tries % TRIES == 0:
+            self._wanted.rotate(-1)
 
     def _swapped(self, first: Delivered, second: Delivered) -> Sequence[Event]:
         self._wanted.popleft()

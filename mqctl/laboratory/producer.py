@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import deque
@@ -51,15 +52,18 @@ class Producer:
         payload: Makes payloads.
         put: Takes what happens.
         every_ns: From one message to the next; None is as fast as confirmations come.
+        rng: Draws when within its interval each message is due, so that several producers overtake each other.
     """
 
     def __init__(
         self,
         plan: ProducerPlan,
+        *,
         first: int,
         payload: Callable[[Mark], bytes],
         put: Callable[[Event], None],
         every_ns: float | None,
+        rng: random.Random,
     ) -> None:
         self.plan = plan
         self.first = first
@@ -72,6 +76,7 @@ class Producer:
         self._payload = payload
         self._put = put
         self._every_ns = every_ns
+        self._rng = rng
         self._limit = plan.in_flight if every_ns is None else OPEN_IN_FLIGHT
         self._flights: deque[_Flight] = deque()
         self._ended = threading.Event()
@@ -122,7 +127,7 @@ class Producer:
 
     def _run(self, connection: Connection, start_ns: int) -> None:
         for turn in range(self.plan.count):
-            due_ns = None if self._every_ns is None else start_ns + round(turn * self._every_ns)
+            due_ns = None if self._every_ns is None else start_ns + round((turn + self._rng.random()) * self._every_ns)
             self._wait_for_room(due_ns)
             if self._ended.is_set() or self.lost is not None:
                 break

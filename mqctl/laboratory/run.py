@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mqctl.adapters.base import Adapter
-from mqctl.errors import ConnectionLost, MeasuredWrong, MqctlError, OperationTimeout
+from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout, UsageError
 from mqctl.experiments.events import BROKER, End, FaultBegan, FaultEnded, Killed, Unsubscribed
 from mqctl.experiments.plan import Break, Plan, Stream
 from mqctl.experiments.planting import Planter
@@ -40,6 +41,7 @@ class Terms:
     Attributes:
         number: Of the run, stamped on its messages, so that those of others are known.
         name: Nobody else's, for sessions.
+        seed: Of the pace.
         size: Of a message, in bytes.
         rate: Messages per second of all producers together; None is as fast as they are confirmed.
         quiet_s: Nothing came for so long: nothing more will.
@@ -50,6 +52,7 @@ class Terms:
 
     number: int
     name: str
+    seed: int = 0
     size: int = 128
     rate: float | None = None
     quiet_s: float = 2.0
@@ -151,7 +154,8 @@ class Run:
         rate = self._terms.rate
         every_ns = None if rate is None else NS_PER_S * len(self._plan.producers) / rate
         for plan in self._plan.producers:
-            yield Producer(plan, first, payload, self._scribe.put, every_ns)
+            rng = random.Random(f"{self._terms.seed} {plan.name}")  # noqa: S311 - a pace, no secrets
+            yield Producer(plan, first=first, payload=payload, put=self._scribe.put, every_ns=every_ns, rng=rng)
             first += len(plan.streams)
 
     def _make_consumers(self, streams: Sequence[Stream]) -> Iterator[Consumer]:
@@ -178,9 +182,8 @@ class Run:
                 self._admit(consumer)
         connections = [self._wiring.open(producer.plan.name, producer) for producer in self._producers]
         start_ns = time.monotonic_ns() + round(HEAD_START_S * NS_PER_S)
-        apart_ns = 0.0 if self._terms.rate is None else NS_PER_S / self._terms.rate
-        for turn, (producer, connection) in enumerate(zip(self._producers, connections, strict=True)):
-            producer.begin(connection, start_ns + round(turn * apart_ns))
+        for producer, connection in zip(self._producers, connections, strict=True):
+            producer.begin(connection, start_ns)
 
     def _admit(self, consumer: Consumer) -> None:
         plan = consumer.plan
@@ -236,7 +239,7 @@ class Run:
         # The user's own command line, for the user's own shell.
         done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602
         if done.returncode:
-            raise MqctlError(f"the command that restarts the broker ended with {done.returncode}")
+            raise UsageError(f"the command that restarts the broker ended with {done.returncode}")
 
     def _drain(self) -> bool:
         """Read until nothing more comes; whether that was reached."""

@@ -91,7 +91,7 @@ def trial(case: Case, params: Params, terms: Terms, place: Place, seed: int) -> 
     if why := case.lacks(params, place.ground):
         return Trial(case=case.name, seed=seed, unsupported=why)
     plan = case.plan(params, place.ground, random.Random(seed))  # noqa: S311 - places of faults, no secrets
-    terms = replace(terms, rate=terms.rate or plan.rate)
+    terms = replace(terms, rate=terms.rate or plan.rate, seed=seed)
     folder = Folder(place.run_dir, f"{place.experiment}-{case.name}")
     place.begun(folder.path)
     folder.note(**_facts(plan, params, terms, place, seed))

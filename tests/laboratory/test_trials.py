@@ -6,6 +6,7 @@ import json
 import random
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,12 +201,7 @@ def test_a_broker_that_goes_away_ends_the_run(tmp_path):
         target = Target(scheme="stomp", endpoints=(running.endpoint,))
         place = place_at(target, tmp_path)
         stop = iter([running.stop])
-        seen = Place(
-            **{
-                **{field: getattr(place, field) for field in place.__slots__},
-                "watch": lambda progress: progress.came > 10 and next(stop, lambda: None)(),
-            }
-        )
+        seen = replace(place, watch=lambda progress: progress.came > 10 and next(stop, lambda: None)())
         terms = Terms(number=1, name=place.ground.name, rate=200.0, quiet_s=QUIET_S)
         with pytest.raises(ConnectionLost, match="lost its connection"):
             trial(ordering.CASES["one-producer"], Params(messages=1000), terms, seen, SEED)
