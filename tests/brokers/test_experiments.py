@@ -1,0 +1,121 @@
+"""`mqctl experiment` at every broker: what is promised holds, what is known to differ is seen."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from mqctl.errors import ExitCode
+from tests.brokers.fleet import Fleet
+from tests.brokers.program import Program, program_at
+
+pytestmark = pytest.mark.timeout(120)
+
+FEW = ("--messages", "400", "--quiet-for", "1s")
+"""A broker takes longer than a hub to notice that somebody is gone."""
+
+
+def at(*names: str, scheme: str) -> list[ParameterSet]:
+    return [pytest.param((name, scheme), marks=pytest.mark.broker(name), id=f"{name}-{scheme}") for name in names]
+
+
+STOMP = at("classic", "artemis", "rabbitmq", scheme="stomp")
+MQTT = at("mosquitto", "classic", "rabbitmq", scheme="mqtt")
+
+UNAGREED = {"artemis", "rabbitmq"}
+"""Where each subscriber has a queue of its own, which is filled by itself: two may see two producers differently."""
+
+OF_CLASSIC = {"strict-dispatch", "virtual-topic", "exclusive-consumer", "message-groups"}
+ANYWHERE = {"one-producer", "many-producers", "competing", "redelivery"}
+ORDER = {
+    "classic": ANYWHERE | OF_CLASSIC,
+    "artemis": ANYWHERE | {"message-groups"},
+    "rabbitmq": ANYWHERE,
+}
+"""The cases that can be done there over STOMP."""
+
+
+@pytest.fixture
+def laboratory(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> tuple[str, Program]:
+    """A broker, and the program at it."""
+    name, scheme = request.param
+    broker = fleet.get(name)
+    return name, program_at(broker, broker.url(scheme), tmp_path)
+
+
+def runs(program: Program, home: Path, *args: str) -> dict[str, dict[str, Any]]:
+    """What came of each case that could be done."""
+    ended = program.run("experiment", *args, *FEW, "--json", "--run-dir", str(home / "runs"))
+    assert ended.code in (ExitCode.OK, ExitCode.WRONG, ExitCode.INCONCLUSIVE), ended.err
+    trials = [json.loads(line) for line in ended.out.splitlines()]
+    return {trial["case"]: trial for trial in trials if trial["verdict"] != "unsupported"}
+
+
+def failed(trial: dict[str, Any]) -> set[str]:
+    """The properties that did not hold for sure."""
+    return {about for about, told in trial["properties"].items() if told["verdict"] == "fail"}
+
+
+def assert_controls_found(trial: dict[str, Any]) -> None:
+    told = trial["properties"].values()
+    assert sum(each["planted"] for each in told) > 0
+    # What an order that differs anyway hides is none of the recorder's faults.
+    assert all(each["planted"] == each["found"] for each in told if not each["violations"]), trial
+    assert not trial["doubts"], trial
+
+
+@pytest.mark.parametrize("laboratory", STOMP, indirect=True)
+def test_order_over_stomp(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+    """Each producer's messages stay in order everywhere; all consumers see one order at Classic only."""
+    name, program = laboratory
+    trials = runs(program, tmp_path, "ordering")
+    assert set(trials) == ORDER[name]
+    for case, trial in trials.items():
+        permitted = {"agreement"} if name in UNAGREED and case == "many-producers" else set()
+        assert failed(trial) <= permitted, trial
+        assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("laboratory", STOMP, indirect=True)
+def test_acknowledgement_over_stomp(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+    """What is acknowledged by the client is not lost, whoever breaks off; what is refused has three meanings."""
+    _, program = laboratory
+    trials = runs(program, tmp_path, "ack")
+    fates = {f"{mode}-{fate}" for mode in ("auto", "client", "individual") for fate in ("cut", "killed")}
+    assert set(trials) == fates | {"nack"}
+    for trial in trials.values():
+        assert not failed(trial), trial
+        assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("laboratory", MQTT, indirect=True)
+def test_order_over_mqtt(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+    """Across a reconnect too, whatever is in flight (MQTT 3.1.1, 4.6)."""
+    name, program = laboratory
+    trials = runs(program, tmp_path, "ordering")
+    shared = {"competing"} if name == "mosquitto" else set()
+    assert set(trials) == {"one-producer", "many-producers", "mqtt-inflight-1", "mqtt-inflight-20"} | shared
+    for case, trial in trials.items():
+        permitted = {"agreement"} if name in UNAGREED and case == "many-producers" else set()
+        assert failed(trial) <= permitted, trial
+        assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("laboratory", MQTT, indirect=True)
+def test_acknowledgement_over_mqtt(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+    name, program = laboratory
+    trials = runs(program, tmp_path, "ack")
+    if name == "rabbitmq":
+        # It grants QoS 1 at most, and the runs say so.
+        downgraded = {case: trials.pop(case) for case in list(trials) if case.startswith("qos2")}
+        assert {trial["verdict"] for trial in downgraded.values()} == {"inconclusive"}
+        assert all("QoS 1 is granted where 2 was asked for" in str(trial["doubts"]) for trial in downgraded.values())
+    modes = ["qos0", "qos1-clean", "qos1-session", "qos2-clean", "qos2-session"]
+    assert set(trials) == {f"{mode}-cut" for mode in modes if name != "rabbitmq" or not mode.startswith("qos2")}
+    for trial in trials.values():
+        assert not failed(trial), trial
+        assert_controls_found(trial)
