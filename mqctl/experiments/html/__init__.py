@@ -4,5 +4,6 @@ Pure: reports and scenes come in, and text leaves.
 """
 
 from mqctl.experiments.html.page import page
+from mqctl.experiments.html.table import matrix_page
 
-__all__ = ["page"]
+__all__ = ["matrix_page", "page"]

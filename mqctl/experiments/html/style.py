@@ -37,11 +37,12 @@ header { border-left: .4rem solid var(--mark); padding: .1rem 0 .1rem 1rem; }
 }
 header .badge { font-size: clamp(1.6rem, 8vw, 2.4rem); line-height: 1.2; }
 .pass { --mark: var(--pass); } .fail { --mark: var(--fail); } .inconclusive { --mark: var(--inconclusive); }
-.none { --mark: var(--soft); }
+.none, .unsupported { --mark: var(--soft); } .error { --mark: var(--fail); }
 .reasons { list-style: none; padding: 0; margin-top: 1rem; display: grid; gap: .5rem; }
 .reasons li { background: var(--sheet); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .5rem .75rem .5rem 0; border-top: 1px solid var(--line); vertical-align: top; }
+thead td { border: 0; }
 thead th { border: 0; white-space: nowrap; color: var(--soft); font-size: .85rem; font-weight: 500; }
 tbody th { font-weight: 600; white-space: nowrap; }
 th, td { overflow-wrap: break-word; }
@@ -84,6 +85,14 @@ svg .flow { stroke: var(--soft); stroke-width: 2; fill: none; } svg .head { fill
 .p0 { --hue: var(--p0); } .p1 { --hue: var(--p1); } .p2 { --hue: var(--p2); } .p3 { --hue: var(--p3); }
 .p4 { --hue: var(--p4); } .p5 { --hue: var(--p5); } .p6 { --hue: var(--p6); } .p7 { --hue: var(--p7); }
 footer { margin-top: 3rem; }
+a { color: inherit; text-decoration-color: var(--line); text-underline-offset: .2em; }
+.matrix { width: auto; }
+.matrix th, .matrix td { padding-right: 1.5rem; }
+.matrix .unsupported { font-weight: 400; }
+.matrix tbody th { position: sticky; left: 0; background: var(--sheet); }
+.matrix tr > :last-child { padding-right: 0; }
+main:has(.matrix) { max-width: 90rem; }
+.notes { margin-top: 1rem; color: var(--soft); }
 @media (max-width: 40rem) {
   .sheet { padding: .75rem; }
   thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
@@ -92,6 +101,9 @@ footer { margin-top: 3rem; }
   td.number, td.wide { text-align: left; grid-column: 1 / -1; white-space: normal; }
   td[data-label]::before { content: attr(data-label) " "; color: var(--soft); }
   td:empty { display: none; }
+  .matrix, .matrix tbody { display: block; }
+  .matrix tbody tr { grid-template-columns: 1fr; }
+  .matrix th, .matrix td { padding: 0; }
   .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: .5rem; }
 }
 @media print { .sheet, .reasons li { break-inside: avoid; } .scroll { overflow: visible; } }
