@@ -109,17 +109,17 @@ def conduct(
     what.params(run.expect)
     if run.junit is not None and not (context.cwd / run.junit).parent.is_dir():
         raise UsageError(f"--junit cannot be written to {run.junit}: its folder is not there")
-    trials: list[Trial] = []
+    done: list[Trial] = []
     place = place_of(context, experiment, context.cwd / run.run_dir, flags)
     place = replace(place, ground=replace(place.ground, restartable=restart is not None))
     context.say(f"{place.ground.broker} at {place.target.name}")
-    for done in _trials(context, cases, place, what=what, run=run, restart=restart):
-        trials.append(done)
-        context.emit((as_json if run.json else as_text)(done))
-    context.report(summary(trials))
+    for each in trials(context, cases, place, what=what, run=run, restart=restart):
+        done.append(each)
+        context.emit((as_json if run.json else as_text)(each))
+    context.report(summary(done))
     if run.junit is not None:
-        write_junit(context, run.junit, experiment, trials)
-    raise typer.Exit(exit_code(trials))
+        write_junit(context, run.junit, experiment, done)
+    raise typer.Exit(exit_code(done))
 
 
 def place_of(context: AppContext, experiment: str, run_dir: Path, flags: Flags) -> Place:
@@ -152,7 +152,7 @@ def place_of(context: AppContext, experiment: str, run_dir: Path, flags: Flags) 
     )
 
 
-def _trials(
+def trials(
     context: AppContext,
     cases: Sequence[Case],
     place: Place,
@@ -161,6 +161,19 @@ def _trials(
     run: RunOptions,
     restart: str | None,
 ) -> Iterator[Trial]:
+    """Run cases, each as often as asked for.
+
+    Args:
+        context: Of the command.
+        cases: Which.
+        place: Where.
+        what: What the user asked for.
+        run: How, and how often.
+        restart: The command that restarts the broker.
+
+    Raises:
+        MqctlError: As `laboratory.trial.trial`.
+    """
     from mqctl.cli.experiment_live import shown
     from mqctl.laboratory.run import Terms
     from mqctl.laboratory.trial import named, trial

@@ -68,13 +68,15 @@ def observed(report: Report) -> str:
     """What was lost, and what came twice, whether it may or not."""
     answers = {each.answer.about: each.answer for each in report.judged}
     loss, twice = answers[Property.NO_LOSS], answers[Property.NO_DUPLICATES]
-    given_back = answers[Property.REDELIVERY]
+    given_back, agreement = answers[Property.REDELIVERY], answers[Property.AGREEMENT]
     parts = [
         f"{loss.violations:,} of {loss.chances:,} lost",
         f"{twice.violations:,} came again, {twice.numbers['unflagged']:,} of them unflagged",
     ]
     if given_back.chances:
         parts.append(f"{given_back.chances:,} given back, {given_back.violations:,} of them gone")
+    if agreement.numbers["compared"]:
+        parts.append(f"{agreement.violations:,} pairs that two consumers saw in different order")
     return "; ".join(parts)
 
 

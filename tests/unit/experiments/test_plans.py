@@ -92,6 +92,26 @@ def test_what_cannot_be_done_says_why(name, where, why):
     assert why in CASES[name].lacks(PARAMS, where)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_known_is_told(name):
+    """In words, of all cases whose properties do not say all."""
+    where = next(each for each in GROUNDS if not CASES[name].lacks(Params(queue=Topic(native="/queue/mine")), each))
+    told = CASES[name].expected(where)
+    assert bool(told) == (
+        name in acknowledgement.CASES or name in {"many-producers", "strict-dispatch", "virtual-topic"}
+    )
+
+
+@pytest.mark.parametrize("dialect", [*Dialect, None])
+def test_one_order_is_judged_where_it_is_known(dialect):
+    where = ground("stomp", dialect)
+    plan = plan_of("many-producers", where=where)
+    assert (Property.AGREEMENT in plan.expect) == (dialect in ordering.ONE_ORDER)
+    assert cases.CONTROLS[Property.AGREEMENT]._replace(at=0) in {
+        place._replace(at=0) for place in plan.consumers[0].places
+    }
+
+
 def test_the_user_says_what_is_expected():
     plan = plan_of("one-producer", Params(messages=400, expect=(Property.NO_LOSS,)))
     assert plan.expect == (Property.NO_LOSS,)
