@@ -25,6 +25,21 @@ def write_file(context: AppContext, option: str, path: Path, data: bytes) -> Non
         raise UsageError(f"{option} cannot be written to {path}: {error.strerror}") from error
 
 
+def refuse_unwritable(context: AppContext, **paths: Path | None) -> None:
+    """Before anything is run for their sake: files that have no folder to be in.
+
+    Args:
+        context: The world.
+        paths: Where to write, by the name of the option.
+
+    Raises:
+        UsageError: Such a file.
+    """
+    for option, path in paths.items():
+        if path is not None and not (context.cwd / path).parent.is_dir():
+            raise UsageError(f"--{option} cannot be written to {path}: its folder is not there")
+
+
 def annotate(context: AppContext, lines: Iterable[str], *, asked: bool = False) -> None:
     """Print annotations where GitHub Actions reads them, or where they were asked for.
 

@@ -46,17 +46,16 @@ def cases(report: Report) -> list[Case]:
 def junit(suite: str, found: Sequence[Case]) -> bytes:
     """A file for whatever reads JUnit's XML."""
     verdicts = [case.verdict for case in found]
-    counts = {
-        "tests": len(found),
-        "failures": verdicts.count(Verdict.FAIL),
-        "errors": verdicts.count(Verdict.INCONCLUSIVE),
-        "skipped": verdicts.count(None),
-    }
-    texts = {name: str(count) for name, count in counts.items()}
-    root = Tree.Element("testsuites", texts)
-    parent = Tree.SubElement(root, "testsuite", {"name": _allowed(suite), **texts})
+    root = Tree.Element(
+        "testsuite",
+        name=_allowed(suite),
+        tests=str(len(found)),
+        failures=str(verdicts.count(Verdict.FAIL)),
+        errors=str(verdicts.count(Verdict.INCONCLUSIVE)),
+        skipped=str(verdicts.count(None)),
+    )
     for case in found:
-        element = Tree.SubElement(parent, "testcase", classname=_allowed(suite), name=_allowed(case.name))
+        element = Tree.SubElement(root, "testcase", classname=_allowed(suite), name=_allowed(case.name))
         if case.verdict in _TAGS:
             told = Tree.SubElement(element, _TAGS[case.verdict], message=_allowed(case.message))
             told.text = _allowed(case.text)

@@ -27,14 +27,16 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = ()) -> str:
     Args:
         report: What a history proves.
         scene: What there is to draw of it.
-        doubts: What else speaks against the run.
+        doubts: What else speaks against the run. A pass with doubts is none.
     """
     producers = sorted(_producers(report, scene))
     title = report.header.name or "A history without a name"
+    against = list(doubts)
+    verdict = Verdict.INCONCLUSIVE if against and report.verdict is Verdict.PASS else report.verdict
     return document(
-        f"{report.verdict}: {title}",
-        _head(report, title),
-        _reasons(report, [*doubts, *report.remarks]),
+        f"{verdict}: {title}",
+        _head(report, verdict, title),
+        _reasons(report, [*against, *report.remarks]),
         _witnesses(report, producers),
         _order(scene, producers),
         _section("What was judged", _table(report), _controls(report)),
@@ -64,15 +66,15 @@ def badge(verdict: Verdict | None, text: str) -> Node:
     return node("span", f"{sign}{text}", class_=f"badge {verdict or 'none'}")
 
 
-def _head(report: Report, title: str) -> Node:
+def _head(report: Report, verdict: Verdict, title: str) -> Node:
     header = report.header
     how = ", ".join(filter(None, (header.protocol, header.mode)))
     return node(
         "header",
-        node("p", badge(report.verdict, report.verdict.upper())),
+        node("p", badge(verdict, verdict.upper())),
         node("h1", title),
         node("p", " · ".join(filter(None, (how, f"{report.lines:,} lines of history"))), class_="soft"),
-        class_=str(report.verdict),
+        class_=str(verdict),
     )
 
 

@@ -66,9 +66,10 @@ def test_what_could_not_be_told_says_why():
     assert "the broker was not restarted" in text
 
 
-def test_doubts_stand_beside_a_verdict_that_is_none_of_theirs():
+def test_a_pass_with_doubts_is_none():
     text = shown(here("c"), sent("A1 A2"), got("c", "A1 A2"), END, expect="fifo", doubts=["a doubt"]).text
     assert "a doubt" in text
+    assert "? INCONCLUSIVE" in text
     assert "Nothing was found" not in text
 
 
