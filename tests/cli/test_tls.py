@@ -44,7 +44,7 @@ def plain() -> Iterator[Callable[[str], Url]]:
                 hub = stack.enter_context(HubThread(HubConfig(stomp=nowhere, http=nowhere)))
                 served.update((url.partition("://")[0], url) for url in hub.urls)
                 web = parse_url(served["stomp+ws"]).endpoints[0]
-                served.update((name, f"{name}://{web}") for name in ("bayeux+http", "bayeux+ws"))
+                served.update((name, f"{name}://{web}") for name in ("bayeux+http", "bayeux+sse", "bayeux+ws"))
             elif scheme not in served:
                 broker = stack.enter_context(launch("iotcore"))
                 login = f"://{broker.user}:{broker.password}@"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,6 +20,24 @@ from tests.hub.bayeux import Socket
 from tests.hub.client import Client
 
 BODY = b"x" * 10_000
+
+
+@contextmanager
+def beating(client, *, every_s):
+    """Beats go out whatever else the test does."""
+    over = threading.Event()
+
+    def beat():
+        while not over.wait(every_s):
+            client.raw(b"\n")
+
+    beats = threading.Thread(target=beat)
+    beats.start()
+    try:
+        yield
+    finally:
+        over.set()
+        beats.join()
 
 
 def stop_in_background(hub):
@@ -70,16 +89,15 @@ def test_a_slow_reader_gets_everything(start):
 
 def test_a_slow_reader_that_beats_is_not_given_up(start):
     """A hub that stops listens no more, so that it must not say that it hears nothing."""
-    hub = start(drain_s=10.0, heart_beat_ms=100, broker_limits=Limits(backlog_messages=100_000))
-    reader, writer = hub.client(heart_beat="100,0"), hub.client()
+    hub = start(drain_s=10.0, heart_beat_ms=250, broker_limits=Limits(backlog_messages=100_000))
+    reader, writer = hub.client(heart_beat="250,0"), hub.client()
     reader.subscribe("/topic/a")
     writer.publish("/topic/a", *[BODY] * 2000)
-    stopping = stop_in_background(hub)
-    writer.end()
-    for _ in range(10):
-        reader.raw(b"\n")
-        time.sleep(0.1)  # the beat itself, not a wait for readiness
-    assert reader.bodies(2000) == [BODY] * 2000
+    with beating(reader, every_s=0.05):
+        stopping = stop_in_background(hub)
+        writer.end()
+        time.sleep(2.0)  # what makes it slow, not a wait for readiness
+        assert reader.bodies(2000) == [BODY] * 2000
     reader.end()
     stopping.join()
 
