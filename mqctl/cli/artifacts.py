@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +51,9 @@ def annotate(context: AppContext, lines: Iterable[str], *, asked: bool = False) 
 @contextmanager
 def rereadable(source: BinaryIO) -> Iterator[BinaryIO]:
     """The same bytes from a source that can be read again: a pipe is copied to a file without a name first."""
+    import shutil
+    import tempfile
+
     if source.seekable():
         yield source
         return

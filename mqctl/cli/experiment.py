@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mqctl.cli.artifacts import annotate, refuse_unwritable
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.experiment_matrix import matrix
 from mqctl.cli.experiment_options import RunOptions, WhatOptions
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.target import connected_with_hint, settings_for
@@ -80,6 +82,9 @@ def ack(
     conduct(ctx.obj, "ack", chosen(CASES, what.case), what=what, run=run, flags=flags, restart=restart_command)
 
 
+app.command("matrix", cls=Command)(matrix)
+
+
 def chosen(cases: Mapping[str, Case], names: Sequence[str] | None) -> list[Case]:
     """The cases that the user named, or all.
 
@@ -103,12 +108,12 @@ def conduct(
     restart: str | None = None,
 ) -> None:
     """Run cases one after the other, tell what came of each, and end with the worst verdict."""
-    from mqctl.cli.experiment_report import as_json, as_text, exit_code, summary, write_junit
+    from mqctl.cli.experiment_report import as_json, as_text, build_cases, exit_code, summary, write_junit
+    from mqctl.experiments.builds import annotated
 
     # Mistakes first.
     what.params(run.expect)
-    if run.junit is not None and not (context.cwd / run.junit).parent.is_dir():
-        raise UsageError(f"--junit cannot be written to {run.junit}: its folder is not there")
+    refuse_unwritable(context, junit=run.junit)
     done: list[Trial] = []
     place = place_of(context, experiment, context.cwd / run.run_dir, flags)
     place = replace(place, ground=replace(place.ground, restartable=restart is not None))
@@ -119,6 +124,7 @@ def conduct(
     context.report(summary(done))
     if run.junit is not None:
         write_junit(context, run.junit, experiment, done)
+    annotate(context, annotated(build_cases(done)))
     raise typer.Exit(exit_code(done))
 
 

@@ -8,9 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from mqctl.cli.artifacts import write_file
 from mqctl.cli.context import AppContext
-from mqctl.errors import ExitCode, UnsupportedError, UsageError
+from mqctl.errors import ExitCode, UnsupportedError
 from mqctl.experiments.answers import Property
+from mqctl.experiments.builds import Case as BuildCase
+from mqctl.experiments.builds import junit
 from mqctl.experiments.check import Judged, Report
 from mqctl.laboratory.trial import Trial
 from mqctl.measurement.verdict import Verdict
@@ -141,26 +144,12 @@ def write_junit(context: AppContext, path: Path, experiment: str, trials: Sequen
     Raises:
         UsageError: The file cannot be written.
     """
-    from xml.etree import ElementTree as Tree
-
-    counts = Counter(map(word, trials))
-    suite = Tree.Element(
-        "testsuite",
-        name=f"mqctl experiment {experiment}",
-        tests=str(len(trials)),
-        failures=str(counts[Verdict.FAIL]),
-        errors=str(counts[Verdict.INCONCLUSIVE]),
-        skipped=str(counts[UNSUPPORTED]),
-    )
-    for trial in trials:
-        element = Tree.SubElement(suite, "testcase", classname=experiment, name=f"{trial.case}[{trial.seed}]")
-        if (tag := _TAGS.get(word(trial))) is not None:
-            told = Tree.SubElement(element, tag, message=trial.unsupported or word(trial))
-            told.text = as_text(trial)
-    try:
-        (context.cwd / path).write_bytes(Tree.tostring(suite, encoding="utf-8", xml_declaration=True) + b"\n")
-    except OSError as error:
-        raise UsageError(f"--junit cannot be written to {path}: {error.strerror}") from error
+    write_file(context, "--junit", path, junit(f"mqctl experiment {experiment}", build_cases(trials)))
 
 
-_TAGS = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "error", UNSUPPORTED: "skipped"}
+def build_cases(trials: Sequence[Trial]) -> list[BuildCase]:
+    """For builds: a case for each run."""
+    return [
+        BuildCase(f"{trial.case}[{trial.seed}]", trial.verdict, trial.unsupported or word(trial), as_text(trial))
+        for trial in trials
+    ]

@@ -16,6 +16,7 @@ from mqctl.experiments.events import Header
 from mqctl.experiments.history import Reader
 from mqctl.experiments.plan import Ground, Params, Plan
 from mqctl.laboratory.archive import Folder, clock, host, versions
+from mqctl.laboratory.illustration import illustrate
 from mqctl.laboratory.run import Progress, Run, Terms
 from mqctl.laboratory.scribe import Scribe
 from mqctl.measurement.verdict import Verdict
@@ -110,15 +111,17 @@ def trial(case: Case, params: Params, terms: Terms, place: Place, seed: int) -> 
     if run.knows_no_sharing:
         folder.note(outcome="unsupported", reason=NO_SHARING)
         return Trial(case=case.name, seed=seed, folder=folder.path, unsupported=NO_SHARING)
+    report = examine(folder.history)
     done = Trial(
         case=case.name,
         seed=seed,
         folder=folder.path,
-        report=examine(folder.history),
+        report=report,
         doubts=tuple(run.doubts),
         expected=case.expected(place.ground),
     )
     folder.note(outcome=done.verdict, doubts=done.doubts)
+    illustrate(folder.history, report, done.doubts, done.expected)
     return done
 
 

@@ -21,13 +21,14 @@ _NOTHING_RUNS = "default-src 'none'; style-src 'unsafe-inline'"
 _COUNTS = ("attempted", "confirmed", "rejected", "unknown", "expected", "delivered", "lost", "recovered")
 
 
-def page(report: Report, scene: Scene, doubts: Iterable[str] = ()) -> str:
+def page(report: Report, scene: Scene, doubts: Iterable[str] = (), expected: str = "") -> str:
     """A report as one file of HTML.
 
     Args:
         report: What a history proves.
         scene: What there is to draw of it.
         doubts: What else speaks against the run. A pass with doubts is none.
+        expected: What is known to happen at such a broker, in words.
     """
     producers = sorted(_producers(report, scene))
     title = report.header.name or "A history without a name"
@@ -37,6 +38,7 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = ()) -> str:
         f"{verdict}: {title}",
         _head(report, verdict, title),
         _reasons(report, [*against, *report.remarks]),
+        _section("What was expected", node("p", expected)) if expected else None,
         _witnesses(report, producers),
         _order(scene, producers),
         _section("What was judged", _table(report), _controls(report)),

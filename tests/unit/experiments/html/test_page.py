@@ -127,6 +127,12 @@ def test_a_cut_history_is_told():
     assert "cut short" in text
 
 
+def test_what_is_expected_is_told():
+    report, scene = seen(*LOSSY)
+    assert "What was expected loses nothing" in Parsed(page(report, scene, expected="loses nothing")).text
+    assert "What was expected" not in Parsed(page(report, scene)).text
+
+
 def test_facts_are_told_flat():
     facts = {"seed": 7, "versions": {"mqctl": "1", "deep": {"er": [1, 2]}}}
     text = shown(*LOSSY, header=Header(version=1, facts=facts)).text
