@@ -31,6 +31,7 @@ GROUPS: Final = 20
 """Message groups: fewer than any broker remembers."""
 
 COMPETING_IN_FLIGHT: Final = 4
+ALONE_MIN: Final = 40
 
 ONE_ORDER: Final[Mapping[Dialect | None, str]] = MappingProxyType(
     {
@@ -68,11 +69,22 @@ def _one_producer(params: Params, ground: Ground, rng: random.Random) -> Plan:
 
 
 def _many_producers(params: Params, ground: Ground, rng: random.Random) -> Plan:
-    """Few messages in flight, so that the producers take turns."""
+    """Few messages in flight, so that the producers take turns.
+
+    A broker may serve them so evenly that no two messages of one producer are neighbours, which a planted swap needs;
+    so the first has more to send, and is alone at the end.
+    """
     counts = (params.producers or 4, params.consumers or 2)
     agreement = (Property.AGREEMENT,) if ground.dialect in ONE_ORDER else ()
     plan = _to_topic("many-producers", params, ground, rng, usual=(Property.FIFO, *agreement, *INTACT), counts=counts)
-    return replace(plan, producers=[replace(each, in_flight=COMPETING_IN_FLIGHT) for each in plan.producers])
+    alone = min(max(ALONE_MIN, params.messages // 10), params.messages // 2)
+    each, rest = divmod(params.messages - alone, counts[0])
+    shares = (each + rest + alone, *[each] * (counts[0] - 1))
+    producers = [
+        replace(producer, in_flight=COMPETING_IN_FLIGHT, count=share)
+        for producer, share in zip(plan.producers, shares, strict=True)
+    ]
+    return replace(plan, producers=producers)
 
 
 def _one_order(ground: Ground) -> str:

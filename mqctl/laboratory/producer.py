@@ -127,7 +127,7 @@ class Producer:
 
     def _run(self, connection: Connection, start_ns: int) -> None:
         for turn in range(self.plan.count):
-            due_ns = None if self._every_ns is None else start_ns + round((turn + self._rng.random()) * self._every_ns)
+            due_ns = self._due_ns(turn, start_ns)
             self._wait_for_room(due_ns)
             if self._ended.is_set() or self.lost is not None:
                 break
@@ -136,6 +136,11 @@ class Producer:
                 self._settle(0.0)
         while self._flights and not self._ended.is_set():
             self._settle(NAP_S)
+
+    def _due_ns(self, turn: int, start_ns: int) -> int | None:
+        if self._every_ns is None:
+            return None
+        return start_ns + round((turn + self._rng.random()) * self._every_ns)
 
     def _wait_for_room(self, due_ns: int | None) -> None:
         while due_ns is not None and (left_ns := due_ns - time.monotonic_ns()) > 0 and not self._ended.is_set():
