@@ -66,8 +66,7 @@ def told(course: Course) -> Iterator[str]:
     """What is marked in the picture, in words, with times from its beginning."""
     start = course.start_ns or 0
     for i, period in enumerate(course.periods[:TOLD_MAX], 1):
-        stop = "to the end" if period.stop_ns is None else f"for {took(period.stop_ns - period.start_ns)}"
-        yield f"{i}: {period.text}, at {took(period.start_ns - start)} {stop}"
+        yield f"{i}: {period.text}, at {took(period.start_ns - start)}{_lasting(period)}"
     for moment in course.moments[:TOLD_MAX]:
         yield f"{moment.text}, at {took(moment.at_ns - start)}"
     for moment in course.planted[:TOLD_MAX]:
@@ -75,6 +74,13 @@ def told(course: Course) -> Iterator[str]:
     hidden = sum(max(0, len(each) - TOLD_MAX) for each in (course.periods, course.moments, course.planted))
     if hidden:
         yield f"and {hidden:,} more"
+
+
+def _lasting(period: Period) -> str:
+    if period.stop_ns is None:
+        return " to the end"
+    lasted_ns = period.stop_ns - period.start_ns
+    return f" for {took(lasted_ns)}" if lasted_ns else ""
 
 
 def _bars(counts: Sequence[int], class_: str, *, up: bool) -> Iterator[Node]:

@@ -105,5 +105,11 @@ def _quantiles(buckets: Buckets, scale: _Scale) -> Iterator[Node]:
         x, end = f"{number(share)}%", share > 60
         yield node("line", class_="quantile", x1=x, x2=x, y1=row * 18 + 4, y2=_BOTTOM)
         yield node(
-            "text", f"{name} {took(ns)}", x=x, dx=-5 if end else 5, y=row * 18 + 14, text_anchor="end" if end else None
+            "text",
+            f"{name} {took(ns)}",
+            class_="halo",
+            x=x,
+            dx=-5 if end else 5,
+            y=row * 18 + 14,
+            text_anchor="end" if end else None,
         )

@@ -38,7 +38,7 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = (), expected: str
         f"{verdict}: {title}",
         _head(report, verdict, title),
         _reasons(report, [*against, *report.remarks]),
-        _section("What was expected", node("p", expected)) if expected else None,
+        node("p", node("strong", "Expected: "), expected, class_="expected") if expected else None,
         _witnesses(report, producers),
         _order(scene, producers),
         _section("What was judged", _table(report), _controls(report)),

@@ -38,6 +38,7 @@ header { border-left: .4rem solid var(--mark); padding: .1rem 0 .1rem 1rem; }
 header .badge { font-size: clamp(1.6rem, 8vw, 2.4rem); line-height: 1.2; }
 .pass { --mark: var(--pass); } .fail { --mark: var(--fail); } .inconclusive { --mark: var(--inconclusive); }
 .none, .unsupported { --mark: var(--soft); } .error { --mark: var(--fail); }
+.expected { margin-top: 1rem; }
 .reasons { list-style: none; padding: 0; margin-top: 1rem; display: grid; gap: .5rem; }
 .reasons li { background: var(--sheet); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -56,7 +57,7 @@ tr.none th { font-weight: 400; }
 .tiles { display: flex; flex-wrap: wrap; gap: 1px; background: var(--line); margin-top: 1rem;
   border: 1px solid var(--line); border-radius: .6rem; overflow: hidden; }
 .tiles div { flex: 1 1 7rem; background: var(--sheet); padding: .6rem .9rem; }
-.tiles dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tiles dd { margin: 0; white-space: nowrap; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tiles dt { font-size: .85rem; }
 .facts { display: grid; margin-top: 1rem; grid-template-columns: minmax(6rem, max-content) 1fr; gap: .3rem 1.25rem; }
 .facts dd { margin: 0; }
@@ -67,6 +68,7 @@ svg { display: block; color: var(--ink); font: 14px system-ui, -apple-system, "S
 .legend svg { display: inline; }
 svg text { fill: currentColor; }
 svg .minor { font-size: 12px; fill: var(--soft); }
+svg .halo { paint-order: stroke; stroke: var(--sheet); stroke-width: 4px; }
 svg .axis { stroke: var(--line); }
 svg .bar { fill: var(--p5); } svg .bar.got { fill: var(--p2); }
 svg .quantile { stroke: var(--ink); stroke-dasharray: 3 3; }

@@ -84,9 +84,10 @@ def test_the_line_of_a_witness_is_told():
 
 def test_the_course_tells_of_trouble():
     trouble = [FaultBegan("cut", 5 * MS, "c"), Killed("broker", 6 * MS), FaultEnded("cut", 8 * MS, "c")]
+    trouble += [FaultBegan("flash", 8 * MS), FaultEnded("flash", 8 * MS)]
     text = shown(here("c"), timed(20), trouble, planted(Fault.DROP, "c", "A9"), [FaultBegan("slow", 9 * MS)], END).text
     assert "1: cut of c, at 4 ms for 3 ms" in text
-    assert "to the end" in text
+    assert "2: flash, at 7 ms 3: slow, at 8 ms to the end" in text
     assert "broker killed" in text
     assert "planted: drop of A9 at c" in text
     for word in ("sent, up to", "delivered, up to", "trouble", "fault planted on purpose", "killed"):
@@ -129,8 +130,8 @@ def test_a_cut_history_is_told():
 
 def test_what_is_expected_is_told():
     report, scene = seen(*LOSSY)
-    assert "What was expected loses nothing" in Parsed(page(report, scene, expected="loses nothing")).text
-    assert "What was expected" not in Parsed(page(report, scene)).text
+    assert "Expected: loses nothing" in Parsed(page(report, scene, expected="loses nothing")).text
+    assert "Expected" not in Parsed(page(report, scene)).text
 
 
 def test_facts_are_told_flat():
