@@ -24,7 +24,7 @@ from mqctl.experiments.cases import (
     publishing,
     qos_of,
 )
-from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, Stream, Trouble
+from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Stream, Trouble
 from mqctl.model import AckMode, Dialect, Topic
 
 GROUPS: Final = 20
@@ -69,22 +69,23 @@ def _one_producer(params: Params, ground: Ground, rng: random.Random) -> Plan:
 
 
 def _many_producers(params: Params, ground: Ground, rng: random.Random) -> Plan:
-    """Few messages in flight, so that the producers take turns.
-
-    A broker may serve them so evenly that no two messages of one producer are neighbours, which a planted swap needs;
-    so the first has more to send, and is alone at the end.
-    """
+    """Few messages in flight, so that the producers take turns."""
     counts = (params.producers or 4, params.consumers or 2)
     agreement = (Property.AGREEMENT,) if ground.dialect in ONE_ORDER else ()
     plan = _to_topic("many-producers", params, ground, rng, usual=(Property.FIFO, *agreement, *INTACT), counts=counts)
-    alone = min(max(ALONE_MIN, params.messages // 10), params.messages // 2)
-    each, rest = divmod(params.messages - alone, counts[0])
-    shares = (each + rest + alone, *[each] * (counts[0] - 1))
-    producers = [
-        replace(producer, in_flight=COMPETING_IN_FLIGHT, count=share)
-        for producer, share in zip(plan.producers, shares, strict=True)
-    ]
+    producers = [replace(each, in_flight=COMPETING_IN_FLIGHT) for each in _uneven(plan.producers, params.messages)]
     return replace(plan, producers=producers)
+
+
+def _uneven(producers: Sequence[ProducerPlan], messages: int) -> Sequence[ProducerPlan]:
+    """The messages shared out so that the first producer has more to send, and is alone at the end.
+
+    A broker may serve them so evenly that no two messages of one are neighbours, which a planted swap needs.
+    """
+    alone = min(max(ALONE_MIN, messages // 10), messages // 2)
+    each, rest = divmod(messages - alone, len(producers))
+    first, *others = producers
+    return (replace(first, count=each + rest + alone), *(replace(other, count=each) for other in others))
 
 
 def _one_order(ground: Ground) -> str:
@@ -180,7 +181,7 @@ def _competing(params: Params, ground: Ground, rng: random.Random) -> Plan:
     return Plan(
         name="competing",
         mode=mode_of(ground),
-        producers=publishing(params, ground, place, params.producers or 2),
+        producers=_uneven(publishing(params, ground, place, params.producers or 2), params.messages),
         consumers=[control, *others],
         expect=expect,
     )
