@@ -64,20 +64,19 @@ class Producer:
         if self._turn == self.plan.count:
             return
         if self._every_ns is not None:
-            self._world.at(self._due_ns(self._every_ns), self._send)
+            # Somewhere in its turn, so that those of several producers overtake each other.
+            due_ns = self._start_ns + round((self._turn + self._world.rng.random()) * self._every_ns)
+            self._world.at(due_ns, lambda: self._send(due_ns))
         elif self._turn - self.settled >= self.plan.in_flight:
             self._waits_for_room = True
         else:
             self._world.after(self._world.draw(self._thinks_max_ns), self._send)
 
-    def _due_ns(self, every_ns: float) -> int:
-        return self._start_ns + round(self._turn * every_ns)
-
-    def _send(self) -> None:
+    def _send(self, due_ns: int | None = None) -> None:
         plan, now_ns = self.plan, self._world.now_ns
         index, n = plan.message(self._turn)
         stream = plan.streams[index]
-        intended_ns = now_ns if self._every_ns is None else self._due_ns(self._every_ns)
+        intended_ns = now_ns if due_ns is None else due_ns
         self._turn += 1
         self._put(Publish(stream.name, n, "", intended_ns, now_ns))
         message = Outgoing(

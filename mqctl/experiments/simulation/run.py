@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from mqctl.broker.core import Broker
 from mqctl.broker.values import Limits
 from mqctl.experiments.events import End, Event, FaultBegan, FaultEnded, Killed, Unsubscribed
-from mqctl.experiments.plan import Break, Plan, Stream, Trouble
+from mqctl.experiments.plan import Break, Plan, Stream
 from mqctl.experiments.planting import Planter
 from mqctl.experiments.simulation.consumer import Consumer
+from mqctl.experiments.simulation.dialing import WAYS, Way
 from mqctl.experiments.simulation.hub import Hub
-from mqctl.experiments.simulation.peer import Peer, Role
+from mqctl.experiments.simulation.peer import Peer
 from mqctl.experiments.simulation.producer import Producer
-from mqctl.experiments.simulation.stomp_peer import StompPeer
-from mqctl.experiments.simulation.stomp_port import StompPort
 from mqctl.experiments.simulation.weather import Weather, drawn
-from mqctl.experiments.simulation.wire import Wire
 from mqctl.experiments.simulation.world import NS_PER_S, World
 from mqctl.measurement.stamp import reader, writer
 
@@ -28,18 +26,12 @@ QUIET_NS: Final = 5 * NS_PER_S
 PATIENCE_NS: Final = 30 * 24 * 3600 * NS_PER_S
 """So long a run may take, which takes no time of ours."""
 
-ROOMY: Final = Limits(backlog_messages=2**40, backlog_bytes=2**40, queue_messages=2**40, queue_bytes=2**40)
+ROOMY: Final = Limits(
+    memory_bytes=2**40, backlog_messages=2**40, backlog_bytes=2**40, queue_messages=2**40, queue_bytes=2**40
+)
 """A broker whose limits are not reached, so that nothing is dropped for them."""
 
 _RUN_BITS: Final = 63
-
-
-class Dial(Protocol):
-    """Opens connections."""
-
-    def __call__(self, role: Role, trouble: Trouble | None) -> Peer:
-        """Connect, for somebody. With trouble, the connection breaks at its place."""
-        ...
 
 
 class Simulation:
@@ -51,6 +43,7 @@ class Simulation:
     Args:
         plan: What to do.
         seed: Decides all that a plan leaves open: times, places, the network.
+        protocol: Which of `WAYS` to connect by.
         rate: Messages per second of all producers together; None is as fast as they are confirmed.
         size: Of a message, in bytes.
         make_broker: The broker under test.
@@ -62,6 +55,7 @@ class Simulation:
         plan: Plan,
         *,
         seed: int,
+        protocol: str = "stomp",
         rate: float | None = None,
         size: int = SIZE,
         make_broker: Callable[[Limits], Broker] = Broker,
@@ -72,7 +66,7 @@ class Simulation:
         self._world = World(seed)
         self._weather = weather or drawn(self._world.rng)
         self._hub = Hub(self._world, make_broker(ROOMY))
-        self._dial: Dial = self._dial_stomp
+        self._way: Way = WAYS[protocol](self._hub, self._weather)
         self._told: list[Event] = []
         number = self._world.rng.getrandbits(_RUN_BITS)
         streams = [stream for producer in plan.producers for stream in producer.streams]
@@ -144,21 +138,12 @@ class Simulation:
         if not self._awaited:
             for producer in self._producers:
                 sender = _Sender(producer)
-                sender.peer = self._dial(sender, None)
+                sender.peer = self._way.dial(sender, None, None)
 
     def _admit(self, consumer: Consumer, done: Callable[[], None]) -> None:
         listener = _Listener(consumer, done, self._broken)
         trouble = consumer.plan.trouble if consumer.plan.name in self._whole else None
-        listener.peer = self._dial(listener, trouble)
-
-    def _dial_stomp(self, role: Role, trouble: Trouble | None) -> Peer:
-        wire = Wire(self._world, self._weather)
-        peer = StompPeer(wire, role)
-        wire.join(peer, StompPort(self._hub, wire.down, self._weather.window_bytes))
-        if trouble is not None:
-            wire.down.break_at(trouble.at, wire.reset)
-        peer.begin()
-        return peer
+        listener.peer = self._way.dial(listener, consumer.plan, trouble)
 
     def _broken(self, consumer: Consumer) -> None:
         """A connection was reset, as the plan wants."""

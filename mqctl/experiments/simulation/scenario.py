@@ -13,6 +13,7 @@ from mqctl.broker.values import Limits
 from mqctl.experiments.cases import Case
 from mqctl.experiments.events import VERSION, Header
 from mqctl.experiments.plan import Ground, Params
+from mqctl.experiments.simulation.dialing import WAYS
 from mqctl.experiments.simulation.run import SIZE, Simulation
 from mqctl.experiments.simulation.weather import Weather
 from mqctl.model import Dialect
@@ -33,7 +34,7 @@ def _ground(protocol: str) -> Ground:
     )
 
 
-GROUNDS: Final = (_ground("stomp"),)
+GROUNDS: Final = tuple(map(_ground, WAYS))
 """What is simulated, in order of preference."""
 
 
@@ -96,6 +97,7 @@ class Scenario:
         return header, Simulation(
             plan,
             seed=self.seed,
+            protocol=ground.protocol,
             rate=self.rate or plan.rate,
             size=self.size,
             make_broker=make_broker,

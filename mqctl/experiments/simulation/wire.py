@@ -115,6 +115,7 @@ class Wire:
     def __init__(self, world: World, weather: Weather) -> None:
         self.up, self.down = Pipe(world, weather), Pipe(world, weather)
         self._world, self._weather = world, weather
+        self._whole = True
 
     def join(self, client: End, server: End) -> None:
         """Put somebody at each end."""
@@ -122,7 +123,10 @@ class Wire:
         self.down.arrive, self.up.arrive = client.receive, server.receive
 
     def reset(self) -> None:
-        """Break it. The client knows at once; the server takes what is under way until it notices."""
+        """Break it, unless that was done. The client knows at once; the server takes what comes until it notices."""
+        if not self._whole:
+            return
+        self._whole = False
         self.down.close()
         self._world.after(self._world.draw(self._weather.notices_max_ns), self._notice)
         self._client.lost()
