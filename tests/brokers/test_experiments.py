@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,37 @@ def test_acknowledgement_over_mqtt(laboratory: tuple[str, Program], tmp_path: Pa
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
+
+
+RESTARTS = [
+    *(pytest.param((name, "stomp", "individual-restart"), marks=pytest.mark.broker(name), id=name)
+      for name in ("classic", "artemis", "rabbitmq")),
+    pytest.param(("mosquitto", "mqtt", "qos1-session-restart"), marks=pytest.mark.broker("mosquitto"), id="mosquitto"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("where", RESTARTS)
+def test_a_broker_that_is_killed_and_started_again(where: tuple[str, str, str], fleet: Fleet, tmp_path: Path) -> None:
+    """The user's command asks this test for it. What was confirmed is not lost; its end is no power cut.
+
+    At a pace: a queue of RabbitMQ that is younger than a second may be forgotten.
+    """
+    name, scheme, case = where
+    broker = fleet.get(name)
+    asked, done = tmp_path / "asked", tmp_path / "done"
+    os.mkfifo(asked)
+    os.mkfifo(done)
+    program = program_at(broker, broker.url(scheme), tmp_path)
+    options = ("--rate", "100", "--json", "--run-dir", str(tmp_path / "runs"))
+    restart = ("--restart-command", f"echo please > {asked}; cat {done} > {os.devnull}")
+    with program.running("experiment", "ack", *FEW, "--case", case, *restart, *options) as run:
+        with asked.open() as request:
+            request.read()
+        broker.kill()
+        broker.start()
+        with done.open("w"):
+            pass
+        ended = run.ended()
+    (trial,) = map(json.loads, ended.out.splitlines())
+    assert not failed(trial), trial
+    assert trial["properties"]["no-loss"]["verdict"] == "pass"
