@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -37,6 +37,9 @@ def check(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures, as one file of HTML.")
     ] = None,
+    png: Annotated[
+        Path | None, typer.Option("--png", metavar="FILE", help="Write the witness and the order as a picture.")
+    ] = None,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit's XML too.")
     ] = None,
@@ -55,21 +58,32 @@ def check(
         mqctl check - --expect exactly-once --json < history.jsonl
         mqctl check history.jsonl --html report.html --junit report.xml
     """
-    from mqctl.cli.artifacts import rereadable
-    from mqctl.cli.check_report import publish_report, tell_builds, write_html
+    from mqctl.cli.artifacts import refuse_unwritable
+    from mqctl.cli.check_report import png_renderer, publish_report, tell_builds, write_html, write_png
     from mqctl.experiments.check import check as check_history
     from mqctl.experiments.history import Reader
 
     context: AppContext = ctx.obj
+    refuse_unwritable(context, html=html, png=png, junit=junit)
+    render = None if png is None else png_renderer()
     words = [word.strip() for each in expect or () for word in each.split(",")]
     name = "standard input" if file == "-" else file
-    with _opened(context, file) as opened, nullcontext(opened) if html is None else rereadable(opened) as source:
+    with _opened(context, file) as opened, _to_draw(opened, html, png) as source:
         report = check_history(Reader(source, name), expect=words, controls_required=require_controls)
+        publish_report(context, report, as_json=json_)
         if html is not None:
             write_html(context, html, source, report)
-    publish_report(context, report, as_json=json_)
+        if png is not None and render is not None:
+            write_png(context, png, source, report, render)
     tell_builds(context, report, junit=junit, github=github, file=None if file == "-" else file)
     raise typer.Exit(CODES[report.verdict])
+
+
+def _to_draw(source: BinaryIO, *files: Path | None) -> AbstractContextManager[BinaryIO]:
+    """What is read once more where there is something to draw."""
+    from mqctl.cli.artifacts import rereadable
+
+    return nullcontext(source) if files == (None,) * len(files) else rereadable(source)
 
 
 @contextmanager

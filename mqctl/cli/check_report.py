@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,6 +13,9 @@ from mqctl.experiments.report import HEAD, document, facts, table, witnesses
 
 _TITLE_WIDTH = 12
 _GAP = "  "
+
+PIXELS = 2
+"""For each unit of a picture, so that it is sharp on any screen."""
 
 
 def publish_report(context: AppContext, report: Report, *, as_json: bool) -> None:
@@ -42,6 +45,38 @@ def write_html(context: AppContext, path: Path, source: BinaryIO, report: Report
 
     source.seek(0)
     write_file(context, "--html", path, page(report, scene(Reader(source), report)).encode())
+
+
+def png_renderer() -> Callable[[str], bytes]:
+    """What makes pixels of a document of SVG.
+
+    Raises:
+        PluginError: It is not installed.
+    """
+    from mqctl.errors import PluginError
+
+    try:
+        from resvg_py import svg_to_bytes
+    except ImportError as error:
+        raise PluginError("what renders --png is not installed: resvg-py", hint="pip install 'mqctl[png]'") from error
+    return lambda document: bytes(svg_to_bytes(svg_string=document, zoom=PIXELS))
+
+
+def write_png(
+    context: AppContext, path: Path, source: BinaryIO, report: Report, render: Callable[[str], bytes]
+) -> None:
+    """Write the first witness and the order diagram as a picture, for which the history is read again.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    from mqctl.cli.artifacts import write_file
+    from mqctl.experiments.history import Reader
+    from mqctl.experiments.html.poster import poster
+    from mqctl.experiments.scene import scene
+
+    source.seek(0)
+    write_file(context, "--png", path, render(poster(report, scene(Reader(source), report))))
 
 
 def tell_builds(context: AppContext, report: Report, *, junit: Path | None, github: bool, file: str | None) -> None:

@@ -60,3 +60,13 @@ def test_github_is_told_on_standard_error(mqctl, history, args, environment):  #
 
 def test_nobody_else_is_annotated(mqctl, history):  # noqa: F811 - the fixture
     assert mqctl("check", history(*LOSSY), GITHUB_ACTIONS="").err == ""
+
+
+def test_what_renders_pictures_is_an_extra(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+    """Where it is not installed, the next step is told."""
+    picture = tmp_path / "order.png"
+    result = mqctl("check", history(*LOSSY), "--png", str(picture))
+    if result.code == ExitCode.PLUGIN:
+        assert "pip install 'mqctl[png]'" in result.err
+    else:
+        assert picture.read_bytes().startswith(b"\x89PNG")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 from xml.etree import ElementTree as Tree
 
 Node: TypeAlias = Tree.Element
 Content: TypeAlias = "Node | str | Iterable[Node | str | None] | None"
 
-_HUES = 8
+HUES = 8
+"""Colours of producers; more than so many share them."""
+
 _WIDE = re.compile(
     "[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\U0001f000-\U0003fffd]"
 )
@@ -47,9 +49,9 @@ def _append(parent: Node, part: Node | str | None) -> None:
         parent.text = (parent.text or "") + printable(part)
 
 
-def written(root: Node) -> str:
+def written(root: Node, method: Literal["html", "xml"] = "html") -> str:
     """As text."""
-    return Tree.tostring(root, encoding="unicode", method="html")
+    return Tree.tostring(root, encoding="unicode", method=method)
 
 
 def printable(text: str) -> str:
@@ -74,4 +76,4 @@ def shortened(text: str, most: int) -> str:
 
 def hue(producers: Iterable[str], producer: str) -> str:
     """The class that gives a producer its colour: the first of a picture has the first."""
-    return f"p{[*producers].index(producer) % _HUES}"
+    return f"p{[*producers].index(producer) % HUES}"

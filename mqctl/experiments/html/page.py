@@ -30,8 +30,8 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = (), expected: str
         doubts: What else speaks against the run. A pass with doubts is none.
         expected: What is known to happen at such a broker, in words.
     """
-    producers = sorted(_producers(report, scene))
-    title = report.header.name or "A history without a name"
+    producers = sorted(producers_of(report, scene))
+    title = title_of(report)
     against = list(doubts)
     verdict = Verdict.INCONCLUSIVE if against and report.verdict is Verdict.PASS else report.verdict
     return document(
@@ -46,6 +46,11 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = (), expected: str
         _latency(scene),
         _section("The run", _counts(report), _facts(report)),
     )
+
+
+def title_of(report: Report) -> str:
+    """What was run."""
+    return report.header.name or "A history without a name"
 
 
 def document(title: str, *content: Content) -> str:
@@ -141,7 +146,7 @@ def _controls(report: Report) -> Node:
     return node("p", text, class_="soft")
 
 
-def _producers(report: Report, scene: Scene) -> set[str]:
+def producers_of(report: Report, scene: Scene) -> set[str]:
     """All that have a colour."""
     boxes = {box.producer for lane in (scene.sent, *scene.lanes) for box in lane.boxes}
     cells = {cell.producer for _, found in witnesses(report) for row in found.rows for cell in row.cells}

@@ -1,24 +1,66 @@
 """How reports look. The colours of the first two producers are those that the diagram on paper always had."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Final
 
-CSS: Final = """
-:root {
-  color-scheme: light dark;
-  --ground: #fbfaf8; --sheet: #ffffff; --ink: #1d1b22; --soft: #5f5a69; --line: #dedae3; --shade: #f2eff5;
-  --pass: #1a7f37; --fail: #c62a2f; --inconclusive: #8a5a00; --trouble: #b4540a; --accent: #b5179e;
-  --p0: #b8473d; --p1: #7b2fd6; --p2: #0b7285; --p3: #8a6100;
-  --p4: #2b7a36; --p5: #1864ab; --p6: #a61e6d; --p7: #565b63;
+LIGHT: Final[Mapping[str, str]] = {
+    "ground": "#fbfaf8",
+    "sheet": "#ffffff",
+    "ink": "#1d1b22",
+    "soft": "#5f5a69",
+    "line": "#dedae3",
+    "shade": "#f2eff5",
+    "pass": "#1a7f37",
+    "fail": "#c62a2f",
+    "inconclusive": "#8a5a00",
+    "trouble": "#b4540a",
+    "accent": "#b5179e",
+    "p0": "#b8473d",
+    "p1": "#7b2fd6",
+    "p2": "#0b7285",
+    "p3": "#8a6100",
+    "p4": "#2b7a36",
+    "p5": "#1864ab",
+    "p6": "#a61e6d",
+    "p7": "#565b63",
 }
-@media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #131118; --sheet: #1b1822; --ink: #eeebf3; --soft: #a8a1b5; --line: #37323f; --shade: #25212d;
-    --pass: #4ac26b; --fail: #ff7b72; --inconclusive: #e3b341; --trouble: #f0883e; --accent: #ff8ad8;
-    --p0: #e08a82; --p1: #b07cff; --p2: #4cc3d9; --p3: #e3b341;
-    --p4: #69d07c; --p5: #74b9f5; --p6: #f783ac; --p7: #adb5bd;
-  }
+
+DARK: Final[Mapping[str, str]] = {
+    "ground": "#131118",
+    "sheet": "#1b1822",
+    "ink": "#eeebf3",
+    "soft": "#a8a1b5",
+    "line": "#37323f",
+    "shade": "#25212d",
+    "pass": "#4ac26b",
+    "fail": "#ff7b72",
+    "inconclusive": "#e3b341",
+    "trouble": "#f0883e",
+    "accent": "#ff8ad8",
+    "p0": "#e08a82",
+    "p1": "#b07cff",
+    "p2": "#4cc3d9",
+    "p3": "#e3b341",
+    "p4": "#69d07c",
+    "p5": "#74b9f5",
+    "p6": "#f783ac",
+    "p7": "#adb5bd",
 }
-* { box-sizing: border-box; }
+"""The colours: of what is behind and before, of verdicts and marks, and of producers."""
+
+
+def _variables(palette: Mapping[str, str]) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in palette.items())
+
+
+CSS: Final = (
+    f"""
+:root {{ color-scheme: light dark; {_variables(LIGHT)} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK)} }} }}
+"""
+    """* { box-sizing: border-box; }
 body {
   margin: 0; background: var(--ground); color: var(--ink); overflow-wrap: anywhere;
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
@@ -110,3 +152,4 @@ main:has(.matrix) { max-width: 90rem; }
 }
 @media print { .sheet, .reasons li { break-inside: avoid; } .scroll { overflow: visible; } }
 """
+)
