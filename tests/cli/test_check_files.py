@@ -8,8 +8,9 @@ from xml.etree import ElementTree as Tree
 import pytest
 
 from mqctl.errors import ExitCode
+from mqctl.experiments.history import encode
 from tests.cli.commands import run
-from tests.cli.test_check import LOSSY, history  # noqa: F401 - a fixture
+from tests.unit.experiments.histories import END, HEADER, got, here, sent
 
 
 @pytest.fixture
@@ -18,8 +19,16 @@ def mqctl(home):
     return lambda *args, data=None, **env: run(args, {**home, **env}, data)
 
 
-def test_a_report_with_pictures_is_one_file(mqctl, history, tmp_path):  # noqa: F811 - the fixture
-    path, report = history(*LOSSY), tmp_path / "report.html"
+@pytest.fixture
+def lossy(tmp_path: Path) -> str:
+    """A history in which one of two messages is lost."""
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(encode(HEADER, [*here("c"), *sent("A1 A2"), *got("c", "A1"), END]))
+    return str(path)
+
+
+def test_a_report_with_pictures_is_one_file(mqctl, lossy, tmp_path):
+    path, report = lossy, tmp_path / "report.html"
     assert mqctl("check", path, "--html", str(report)).code == ExitCode.WRONG
     text = report.read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>")
@@ -27,30 +36,30 @@ def test_a_report_with_pictures_is_one_file(mqctl, history, tmp_path):  # noqa: 
     assert "<svg" in text
 
 
-def test_standard_input_is_read_once_and_drawn_all_the_same(mqctl, history, tmp_path):  # noqa: F811 - the fixture
-    path, one, other = Path(history(*LOSSY)), tmp_path / "one.html", tmp_path / "other.html"
+def test_standard_input_is_read_once_and_drawn_all_the_same(mqctl, lossy, tmp_path):
+    path, one, other = Path(lossy), tmp_path / "one.html", tmp_path / "other.html"
     mqctl("check", str(path), "--html", str(one))
     assert mqctl("check", "-", "--html", str(other), data=path.read_bytes()).code == ExitCode.WRONG
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_report_that_cannot_be_written_is_an_error(mqctl, history, tmp_path):  # noqa: F811 - the fixture
-    result = mqctl("check", history(*LOSSY), "--html", str(tmp_path / "nowhere" / "report.html"))
+def test_a_report_that_cannot_be_written_is_an_error(mqctl, lossy, tmp_path):
+    result = mqctl("check", lossy, "--html", str(tmp_path / "nowhere" / "report.html"))
     assert result.code == ExitCode.USAGE
     assert "--html cannot be written to" in result.err
 
 
-def test_builds_get_their_xml(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+def test_builds_get_their_xml(mqctl, lossy, tmp_path):
     report = tmp_path / "report.xml"
-    assert mqctl("check", history(*LOSSY), "--junit", str(report)).code == ExitCode.WRONG
+    assert mqctl("check", lossy, "--junit", str(report)).code == ExitCode.WRONG
     root = Tree.parse(report).getroot()
     failures = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
     assert "no-loss" in failures
 
 
 @pytest.mark.parametrize(("args", "environment"), [(("--github",), {}), ((), {"GITHUB_ACTIONS": "true"})])
-def test_github_is_told_on_standard_error(mqctl, history, args, environment):  # noqa: F811 - the fixture
-    path = history(*LOSSY)
+def test_github_is_told_on_standard_error(mqctl, lossy, args, environment):
+    path = lossy
     result = mqctl("check", path, "--expect", "no-loss", *args, **environment)
     assert result.err == (
         f"::error file={path},title=no-loss%3A fail::1 of 2 deliveries of confirmed messages; c never got A2\n"
@@ -58,14 +67,14 @@ def test_github_is_told_on_standard_error(mqctl, history, args, environment):  #
     assert "::error" not in result.out.decode()
 
 
-def test_nobody_else_is_annotated(mqctl, history):  # noqa: F811 - the fixture
-    assert mqctl("check", history(*LOSSY), GITHUB_ACTIONS="").err == ""
+def test_nobody_else_is_annotated(mqctl, lossy):
+    assert mqctl("check", lossy, GITHUB_ACTIONS="").err == ""
 
 
-def test_what_renders_pictures_is_an_extra(mqctl, history, tmp_path):  # noqa: F811 - the fixture
+def test_what_renders_pictures_is_an_extra(mqctl, lossy, tmp_path):
     """Where it is not installed, the next step is told."""
     picture = tmp_path / "order.png"
-    result = mqctl("check", history(*LOSSY), "--png", str(picture))
+    result = mqctl("check", lossy, "--png", str(picture))
     if result.code == ExitCode.PLUGIN:
         assert "pip install 'mqctl[png]'" in result.err
     else:
