@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mqctl.testing.contract import AdapterContract, Link, Recorder, Subject, fresh_topic
+    from mqctl.testing.history import Consumer, History, Producer
+    from mqctl.testing.verdict import Inconclusive, assert_history
+    from mqctl.testing.workbench import Connections, Proxies
 
-__all__ = ["AdapterContract", "Link", "Recorder", "Subject", "fresh_topic"]
+__all__ = [
+    "AdapterContract",
+    "Connections",
+    "Consumer",
+    "History",
+    "Inconclusive",
+    "Link",
+    "Producer",
+    "Proxies",
+    "Recorder",
+    "Subject",
+    "assert_history",
+    "fresh_topic",
+]
+
+_HOMES = {
+    "Connections": "workbench",
+    "Consumer": "history",
+    "History": "history",
+    "Inconclusive": "verdict",
+    "Link": "link",
+    "Producer": "history",
+    "Proxies": "workbench",
+    "Recorder": "recorder",
+    "assert_history": "verdict",
+}
+"""What is not in `contract`, which brings pytest and all laws with it."""
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from mqctl.testing import contract
-
-    return getattr(contract, name)
+    return getattr(import_module(f"mqctl.testing.{_HOMES.get(name, 'contract')}"), name)
