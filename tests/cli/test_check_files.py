@@ -71,11 +71,16 @@ def test_nobody_else_is_annotated(mqctl, lossy):
     assert mqctl("check", lossy, GITHUB_ACTIONS="").err == ""
 
 
-def test_what_renders_pictures_is_an_extra(mqctl, lossy, tmp_path):
-    """Where it is not installed, the next step is told."""
+def test_the_picture_is_a_png(mqctl, lossy, tmp_path):
     picture = tmp_path / "order.png"
-    result = mqctl("check", lossy, "--png", str(picture))
-    if result.code == ExitCode.PLUGIN:
-        assert "pip install 'mqctl[png]'" in result.err
-    else:
-        assert picture.read_bytes().startswith(b"\x89PNG")
+    assert mqctl("check", lossy, "--png", str(picture)).code == ExitCode.WRONG
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_renders_pictures_is_an_extra(mqctl, lossy, tmp_path):
+    """Where it is not installed, the next step is told, and nothing is written."""
+    (tmp_path / "resvg_py.py").write_text("raise ModuleNotFoundError('resvg_py')")
+    result = mqctl("check", lossy, "--png", str(tmp_path / "order.png"), PYTHONPATH=str(tmp_path))
+    assert result.code == ExitCode.PLUGIN
+    assert "pip install 'mqctl[png]'" in result.err
+    assert not (tmp_path / "order.png").exists()
