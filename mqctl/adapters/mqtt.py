@@ -104,7 +104,7 @@ def _connect(transport: Transport, target: Target, who: _Identity, deadline: flo
     messages = Messages(target.dialect, Ledger(), properties=target.mqtt.version == MQTT_5, hold=not who.clean)
     try:
         client = Client(target.mqtt, who.client_id, clean=who.clean, take_publish=messages.take)
-        answer = _login(transport, client, target, deadline)
+        answer = _login(transport, client, messages, target, deadline)
         terms = _terms(answer, target, who)
         greeting = _greeting(answer, target, who, transport.peer)
         return MqttConnection(transport, client, messages, greeting=greeting, sink=sink, terms=terms)
@@ -114,7 +114,7 @@ def _connect(transport: Transport, target: Target, who: _Identity, deadline: flo
         raise
 
 
-def _login(transport: Transport, client: Client, target: Target, deadline: float) -> Connack:
+def _login(transport: Transport, client: Client, messages: Messages, target: Target, deadline: float) -> Connack:
     """CONNECT, and the CONNACK that accepts it."""
     first = b""
     try:
@@ -128,6 +128,8 @@ def _login(transport: Transport, client: Client, target: Target, deadline: float
             first = (first + data[:_FIRST_BYTES])[:_FIRST_BYTES]
             if first[0] != _CONNACK:
                 raise _no_mqtt(transport.peer, first, target.scheme)
+            # What a session kept may come in the same packet as CONNACK.
+            messages.now_ns = time.monotonic_ns()
             client.feed(data)
     except (OSError, EOFError) as error:
         raise _no_answer(transport.peer, error, target) from error

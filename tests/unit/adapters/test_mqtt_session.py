@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 
 import pytest
 
@@ -416,6 +417,17 @@ class TestSession:
             assert {each.subscription for each in came} == {subscription}
             connection.ack(came[0].ack)
             assert peer.next("PUBACK").mid == 1
+
+    def test_they_have_the_time_when_they_came(self):
+        """Though they came with CONNACK, which another loop reads."""
+        begun_ns = time.monotonic_ns()
+        with (
+            FakeBroker(b"\1\0", also=self.waiting(b"1")) as broker,
+            session(broker, client_id="c") as (connection, _, recorder),
+        ):
+            subscribe(connection)
+            (came,) = recorder.deliveries(1)
+        assert begun_ns < came.received_ns < time.monotonic_ns()
 
     def test_in_auto_mode_they_are_acknowledged_when_they_are_taken(self):
         with (
