@@ -33,7 +33,7 @@ from mqctl.model import (
     Topic,
     Unknown,
 )
-from mqctl.testing.verdict import assert_history, hinted, names
+from mqctl.testing.verdict import Hinted, assert_history, names
 
 QUIET_S: Final = 0.5
 """After so long a silence, all is read that will come."""
@@ -142,7 +142,7 @@ class History:
             UsageError: A name that there is not.
         """
         __tracebackhide__ = True
-        with hinted():
+        with Hinted():
             if not properties:
                 raise UsageError("nothing is expected", hint="name what must hold, such as fifo, no-loss")
             expected = names(properties)
@@ -308,6 +308,7 @@ class Consumer:
         Raises:
             MqctlError: As `Connection.subscribe`.
         """
+        __tracebackhide__ = True
         spec = what if isinstance(what, SubscribeSpec) else SubscribeSpec(topic=what)
         # Messages may come before the broker's answer does; whose they are must be known by then.
         self.subscribed(
@@ -317,7 +318,7 @@ class Consumer:
             ack=spec.ack_mode.value,
             prefetch=spec.prefetch,
         )
-        with hinted():
+        with Hinted():
             return connection.subscribe(spec, timeout_s=timeout_s)
 
     def subscribed(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import BinaryIO
 
 from mqctl.errors import MqctlError, UsageError
@@ -46,7 +47,7 @@ def assert_history(
     """
     __tracebackhide__ = True
     path = Path(history)
-    with hinted():
+    with Hinted():
         words = names(expect)
         with _opened(path) as file:
             report = check(Reader(file, str(path)), expect=words, controls_required=controls_required)
@@ -80,16 +81,20 @@ def explanation(report: Report, path: Path) -> Iterator[str]:
     yield f"{'history':<10} {path}"
 
 
-@contextmanager
-def hinted() -> Iterator[None]:
-    """Let errors say their hint too, where nobody but the traceback shows them."""
-    __tracebackhide__ = True
-    try:
-        yield
-    except MqctlError as error:
-        if error.hint is not None:
-            error.add_note(f"hint: {error.hint}")
-        raise
+class Hinted:
+    """Inside, errors that are for people say their hint too, and nothing of the way they came."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        __tracebackhide__ = True
+        if isinstance(error, MqctlError):
+            if error.hint is not None:
+                error.add_note(f"hint: {error.hint}")
+            raise error.with_traceback(None)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from mqctl.faults.link import Link
 from mqctl.model import Topic
 from mqctl.target import Endpoint, ReconnectOptions, Target, parse_url, with_protocol
 from mqctl.testing.recorder import Recorder
-from mqctl.testing.verdict import hinted
+from mqctl.testing.verdict import Hinted
 
 PAUSE_MAX_S = 0.5
 
@@ -42,13 +42,16 @@ def chosen(url: str | None, profile: str | None, cwd: Path) -> Target:
     Raises:
         MqctlError: As `load_settings` and `Settings.target`.
     """
+    from mqctl.adapters.registry import check_scheme
     from mqctl.aws import ask_secrets_manager
     from mqctl.profiles import load_settings
 
     settings = load_settings(
         {"url": url, "profile": profile}, environ=os.environ, cwd=cwd, warn=_warn, ask_aws=ask_secrets_manager
     )
-    return settings.target()
+    target = settings.target()
+    check_scheme(target.scheme)
+    return target
 
 
 class Proxies:
@@ -73,13 +76,14 @@ class Proxies:
         Raises:
             UsageError: The URL is one that has no network, or one of TLS.
         """
+        __tracebackhide__ = True
         match at:
             case None:
                 return self._before_broker()
             case Endpoint():
                 return self._stack.enter_context(Link(at))
             case _:
-                with hinted():
+                with Hinted():
                     target = written(at)
                     if why := _unbreakable(target):
                         raise UsageError(f"no proxy before {target.name}: {why}")
@@ -123,8 +127,9 @@ class Connections:
         Raises:
             MqctlError: As `Adapter.connect`; ConfigError, the URL cannot be one of a broker.
         """
+        __tracebackhide__ = True
         recorder = Recorder()
-        with hinted():
+        with Hinted():
             target = self._target if url is None else written(url)
             if via is not None:
                 target = replace(target, endpoints=(via.endpoint,))

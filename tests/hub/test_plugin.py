@@ -9,7 +9,7 @@ import pytest
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.errors import ConfigError, ConnectError, UsageError
 from mqctl.model import AckMode, Delivery, Interrupted, Resumed, Topic
-from mqctl.target import parse_url
+from mqctl.target import Endpoint, parse_url
 from mqctl.testing import Inconclusive, assert_history
 from tests.hub.client import Client
 
@@ -203,6 +203,17 @@ class TestProxy:
 
 
 class TestConnection:
+    @pytest.mark.parametrize("scheme", ["stomp", "stomp+ws", "bayeux+http"])
+    def test_of_any_transport(self, scheme, start, mqctl_history, mqctl_connection, mqctl_proxy, mqctl_topic):
+        """Recorded, and by a proxy."""
+        hub = start(http=(Endpoint("127.0.0.1", 0),)).thread
+        url = next(url for url in hub.urls if url.startswith(f"{scheme}:"))
+        consumer, producer = mqctl_history.consumer("c"), mqctl_history.producer("A")
+        connection, _ = mqctl_connection(consumer, url=url, via=mqctl_proxy(url))
+        consumer.subscribe(connection, mqctl_topic)
+        producer.send(connection, mqctl_topic, count=COUNT)
+        mqctl_history.expect("fifo", "no-loss", "no-duplicates", "no-strangers")
+
     def test_a_url_of_ones_own(self, mqctl_connection, mqctl_hub):
         _, events = mqctl_connection(url=mqctl_hub.url)
         assert events.events
