@@ -17,7 +17,7 @@ from mqctl.cli.artifacts import annotate, refuse_unwritable
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.experiment_matrix import matrix
-from mqctl.cli.experiment_options import RunOptions, WhatOptions
+from mqctl.cli.experiment_options import RunOptions, SimulateOption, WhatOptions
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.target import connected_with_hint, settings_for
 from mqctl.errors import UsageError
@@ -42,7 +42,9 @@ def experiments() -> None:
 
 @app.command("ordering", cls=Command)
 @with_groups
-def ordering(ctx: typer.Context, *, what: WhatOptions, run: RunOptions, flags: Flags) -> None:
+def ordering(
+    ctx: typer.Context, *, simulate: SimulateOption = False, what: WhatOptions, run: RunOptions, flags: Flags
+) -> None:
     """In which order do messages come? Each case is a run with faults planted in it, which must be found.
 
     Examples:
@@ -52,7 +54,7 @@ def ordering(ctx: typer.Context, *, what: WhatOptions, run: RunOptions, flags: F
     """
     from mqctl.experiments.ordering import CASES
 
-    conduct(ctx.obj, "ordering", chosen(CASES, what.case), what=what, run=run, flags=flags)
+    conduct(ctx.obj, "ordering", chosen(CASES, what.case), what=what, run=run, flags=flags, simulate=simulate)
 
 
 @app.command("ack", cls=Command)
@@ -66,6 +68,7 @@ def ack(
             "--restart-command", metavar="COMMAND", help="What restarts the broker, and returns when it serves."
         ),
     ] = None,
+    simulate: SimulateOption = False,
     what: WhatOptions,
     run: RunOptions,
     flags: Flags,
@@ -79,7 +82,8 @@ def ack(
     """
     from mqctl.experiments.acknowledgement import CASES
 
-    conduct(ctx.obj, "ack", chosen(CASES, what.case), what=what, run=run, flags=flags, restart=restart_command)
+    cases = chosen(CASES, what.case)
+    conduct(ctx.obj, "ack", cases, what=what, run=run, flags=flags, restart=restart_command, simulate=simulate)
 
 
 app.command("matrix", cls=Command)(matrix)
@@ -106,19 +110,22 @@ def conduct(
     run: RunOptions,
     flags: Flags,
     restart: str | None = None,
+    simulate: bool = False,
 ) -> None:
     """Run cases one after the other, tell what came of each, and end with the worst verdict."""
     from mqctl.cli.experiment_report import as_json, as_text, build_cases, exit_code, summary, write_junit
+    from mqctl.cli.experiment_simulate import simulations
     from mqctl.experiments.builds import annotated
 
     # Mistakes first.
     what.params(run.expect)
     refuse_unwritable(context, junit=run.junit)
     done: list[Trial] = []
-    place = place_of(context, experiment, context.cwd / run.run_dir, flags)
-    place = replace(place, ground=replace(place.ground, restartable=restart is not None))
-    context.say(f"{place.ground.broker} at {place.target.name}")
-    for each in trials(context, cases, place, what=what, run=run, restart=restart):
+    if simulate:
+        results = simulations(context, experiment, cases, what=what, run=run, flags=flags, restart=restart)
+    else:
+        results = _at_broker(context, experiment, cases, what=what, run=run, flags=flags, restart=restart)
+    for each in results:
         done.append(each)
         context.emit((as_json if run.json else as_text)(each))
     context.report(summary(done))
@@ -126,6 +133,23 @@ def conduct(
         write_junit(context, run.junit, experiment, done)
     annotate(context, annotated(build_cases(done)))
     raise typer.Exit(exit_code(done))
+
+
+def _at_broker(
+    context: AppContext,
+    experiment: str,
+    cases: Sequence[Case],
+    *,
+    what: WhatOptions,
+    run: RunOptions,
+    flags: Flags,
+    restart: str | None,
+) -> Iterator[Trial]:
+    """Run cases at the broker that the user chose."""
+    place = place_of(context, experiment, context.cwd / run.run_dir, flags)
+    place = replace(place, ground=replace(place.ground, restartable=restart is not None))
+    context.say(f"{place.ground.broker} at {place.target.name}")
+    return trials(context, cases, place, what=what, run=run, restart=restart)
 
 
 def place_of(context: AppContext, experiment: str, run_dir: Path, flags: Flags) -> Place:

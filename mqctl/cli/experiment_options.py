@@ -32,6 +32,10 @@ DRAIN_S = 30.0
 RUN_DIR = Path("runs")
 SEED_BITS = 32
 
+SimulateOption = Annotated[
+    bool, typer.Option("--simulate", help="Run mqctl's own broker in simulated time; --seed repeats all of it.")
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatOptions:

@@ -26,7 +26,8 @@ from mqctl.protocols.bayeux.spec import ConnectionType, Limits
 _LENGTH_BYTES: Final = 4
 _CHANNEL: Final = "channel"
 """Where a message keeps the channel that it came by."""
-ROOMY: Final = Terms(queue_items=2**40, queue_bytes=2**40)
+ROOMY: Final = Terms(queue_items=2**40, queue_bytes=2**40, max_interval_ms=3_600_000)
+"""Limits that are not reached. What a client on a slow network takes to read a long answer counts as being away."""
 
 
 def framed(body: bytes) -> bytes:

@@ -21,7 +21,7 @@ from mqctl.measurement.stamp import reader, writer
 
 SIZE: Final = 128
 """Of a message, in bytes."""
-QUIET_NS: Final = 5 * NS_PER_S
+QUIET_NS: Final = 60 * NS_PER_S
 """Nothing came for so long: nothing more will."""
 PATIENCE_NS: Final = 30 * 24 * 3600 * NS_PER_S
 """So long a run may take, which takes no time of ours."""

@@ -19,7 +19,7 @@ class Weather:
         jitter_max_ns: And each piece up to so much longer.
         piece_bytes_max: What is written comes in pieces of up to so many bytes.
         slow_share: Of the connections, those that are read slowly, in either direction.
-        stall_max_ns: What each piece then takes, at most.
+        byte_max_ns: What each byte then takes, at most.
         window_bytes: Beyond so many on their way, a server writes no more to a connection.
         thinks_max_ns: What a client takes from one act to the next, at most.
         notices_max_ns: When a server learns that a connection was reset, at the latest.
@@ -32,7 +32,7 @@ class Weather:
     jitter_max_ns: int
     piece_bytes_max: int
     slow_share: float
-    stall_max_ns: int
+    byte_max_ns: int
     window_bytes: int
     thinks_max_ns: int
     notices_max_ns: int
@@ -48,7 +48,7 @@ def drawn(rng: random.Random) -> Weather:
         jitter_max_ns=rng.choice((0, 100 * _US, 10 * NS_PER_MS)),
         piece_bytes_max=rng.choice((64, 1_460, 65_536)),
         slow_share=rng.choice((0.0, 0.2, 0.5)),
-        stall_max_ns=rng.choice((NS_PER_MS, 20 * NS_PER_MS)),
+        byte_max_ns=rng.choice((_US, 10 * _US)),
         window_bytes=rng.choice((2_048, 65_536)),
         thinks_max_ns=rng.choice((0, 20 * _US, 2 * NS_PER_MS)),
         notices_max_ns=notices_max_ns,

@@ -42,7 +42,7 @@ class Pipe:
         self.under_way = 0
         self._world, self._weather = world, weather
         self._delay_ns = world.draw(weather.delay_max_ns)
-        self._stall_max_ns = weather.stall_max_ns if world.rng.random() < weather.slow_share else 0
+        self._byte_max_ns = weather.byte_max_ns if world.rng.random() < weather.slow_share else 0
         self._last_ns = 0
         self._breaks: tuple[int, Callable[[], object]] | None = None
         self._open = True
@@ -83,7 +83,7 @@ class Pipe:
     def _carry(self, data: bytes) -> None:
         world = self._world
         for piece in self._pieces(data):
-            taken_ns = self._last_ns + 1 + world.draw(self._stall_max_ns)
+            taken_ns = self._last_ns + 1 + world.draw(self._byte_max_ns * len(piece))
             self._last_ns = max(taken_ns, world.now_ns + self._delay_ns + world.draw(self._weather.jitter_max_ns))
             self.under_way += len(piece)
             world.at(self._last_ns, partial(self._come, piece))

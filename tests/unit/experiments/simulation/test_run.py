@@ -129,7 +129,7 @@ def test_a_slow_consumer_gets_all_the_same_and_the_hub_keeps_what_waits():
             return super().resume(session, now_ns)
 
     for seed in range(20):
-        narrow = replace(drawn(random.Random(seed)), window_bytes=2048, slow_share=0.3, stall_max_ns=10_000_000)
+        narrow = replace(drawn(random.Random(seed)), window_bytes=2048, slow_share=0.3, byte_max_ns=100_000)
         _, simulation = scenario("one-producer", seed, messages=400).begin(make_broker=Watched, weather=narrow)
         (lost,) = set(range(1, 401)) - {event.n for event in of(Delivered, list(simulation.events()))}
         assert [lost] == planted_drops(simulation)
