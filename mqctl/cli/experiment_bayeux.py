@@ -2,16 +2,67 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
 
 import typer
 
+from mqctl.cli.artifacts import refuse_unwritable
 from mqctl.cli.bench_options import RATE_MAX
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
-from mqctl.cli.experiment_options import MESSAGES_MAX, MESSAGES_MIN, SIZE_MAX, RunOptions, WhatOptions
-from mqctl.errors import UsageError
+from mqctl.cli.experiment_options import (
+    DRAIN_S,
+    MESSAGES_MAX,
+    MESSAGES_MIN,
+    QUIET_S,
+    REPEAT_MAX,
+    RUN_DIR,
+    SEED_BITS,
+    SIZE_MAX,
+    RunOptions,
+    WhatOptions,
+)
+from mqctl.cli.options import TimeoutOption, duration_option
+from mqctl.errors import UnsupportedError, UsageError
 from mqctl.measurement.stamp import SIZE_MIN
+
+if TYPE_CHECKING:
+    from mqctl.laboratory.outcome import Outcome
+    from mqctl.laboratory.trial import Place
+
+MESSAGES = 1000
+RESUME_MESSAGES = 300
+RATE = 100.0
+EXCHANGES = 50
+EXCHANGES_MIN = 10
+"""Fewer have no tenths for a spread."""
+
+AT_MOST_S = 30.0
+TOLERANCE_S = 0.1
+SKEW_S = 5.0
+
+Attempts: TypeAlias = "Callable[[Place, int], Iterator[Outcome]]"
+"""All that is tried at a place with a seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptOptions:
+    """Where it is told what came of it."""
+
+    TITLE: ClassVar = "The run"
+
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Makes the places of faults the same.")] = None
+    run_dir: Annotated[
+        Path, typer.Option("--run-dir", metavar="FOLDER", help="Each run gets a folder of its own in it.")
+    ] = RUN_DIR
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit's XML too.")
+    ] = None
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line of the report.")] = False
 
 
 @with_groups
@@ -20,26 +71,171 @@ def transports(
     *,
     messages: Annotated[
         int, typer.Option("-n", "--messages", min=MESSAGES_MIN, max=MESSAGES_MAX, metavar="N", help="In each round.")
-    ] = 1000,
-    rate: Annotated[float, typer.Option("--rate", metavar="N", help="Messages per second.")] = 100.0,
+    ] = MESSAGES,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help="Messages per second.")] = RATE,
     size: Annotated[int, typer.Option("--size", min=SIZE_MIN, max=SIZE_MAX, metavar="BYTES", help="Of a message.")] = (
         128
     ),
-    run: RunOptions,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=REPEAT_MAX, metavar="N", help="The transports take turns so often.")
+    ] = 1,
+    quiet_for: Annotated[
+        float, duration_option("--quiet-for", "Nothing came for this long, so nothing more will.")
+    ] = QUIET_S,
+    drain: Annotated[float, duration_option("--drain", "Wait for that at most so long.")] = DRAIN_S,
+    timeout: TimeoutOption = None,
+    kept: KeptOptions,
     flags: Flags,
 ) -> None:
     """Long-polling, server-sent events and WebSocket at one Bayeux server: how late, and at which cost?
 
-    The transports take turns, --repeat times. A transport that loses or disorders messages fails.
+    A transport that loses or disorders messages fails.
 
     Examples:
         mqctl experiment transports --url bayeux+http://localhost:61680
-        mqctl experiment transports --rate 500 --messages 10000 --repeat 5 --json
+        mqctl experiment transports --rate 500 --messages 10000 --rounds 5 --json
     """
     from mqctl.cli.experiment_transports import compare
 
     context: AppContext = ctx.obj
+    run = RunOptions(
+        repeat=rounds,
+        seed=kept.seed,
+        quiet_for=quiet_for,
+        drain=drain,
+        timeout=timeout,
+        run_dir=kept.run_dir,
+        junit=kept.junit,
+        json=kept.json,
+    )
+    what = WhatOptions(messages=messages, rate=_possible(rate), size=size)
+    raise typer.Exit(compare(context, what, run, flags))
+
+
+@with_groups
+def expiry(
+    ctx: typer.Context,
+    *,
+    max_interval: Annotated[
+        float | None,
+        duration_option("--max-interval", "How long the server is to keep a session; else what it says itself."),
+    ] = None,
+    at_most: Annotated[float, duration_option("--at-most", "Where nobody says it, look for it so long.")] = AT_MOST_S,
+    kept: KeptOptions,
+    flags: Flags,
+) -> None:
+    """When does a Bayeux server forget a session whose client vanished, and what is lost then?
+
+    Sessions vanish and come back, each after another time, with the acknowledgement extension and without.
+
+    Examples:
+        mqctl experiment expiry --url bayeux+http://localhost:8080/cometd
+        mqctl experiment expiry --max-interval 10s --junit expiry.xml
+        mqctl experiment expiry --at-most 2m
+    """
+
+    def attempts(place: Place, seed: int) -> Iterator[Outcome]:
+        from mqctl.laboratory.expiry import expiry as find
+
+        for ack in (True, False):
+            yield find(place, ack=ack, lives_s=max_interval, at_most_s=at_most, seed=seed)
+
+    _conduct(ctx.obj, "expiry", attempts, kept, flags)
+
+
+@with_groups
+def resume(
+    ctx: typer.Context,
+    *,
+    messages: Annotated[
+        int, typer.Option("-n", "--messages", min=MESSAGES_MIN, max=MESSAGES_MAX, metavar="N", help="In each run.")
+    ] = RESUME_MESSAGES,
+    rate: Annotated[float, typer.Option("--rate", metavar="N", help="Messages per second.")] = RATE,
+    kept: KeptOptions,
+    flags: Flags,
+) -> None:
+    """A subscriber is cut off in the middle of a stream: what is lost if it goes on with its saved session, or without?
+
+    Examples:
+        mqctl experiment resume --url bayeux+ws://localhost:61680
+        mqctl experiment resume --messages 5000 --rate 500 --json
+    """
+
+    def attempts(place: Place, seed: int) -> Iterator[Outcome]:
+        from mqctl.laboratory.resuming import resume as go_on
+
+        for state in (True, False):
+            yield go_on(place, state=state, messages=messages, rate=_possible(rate), seed=seed)
+
+    _possible(rate)
+    _conduct(ctx.obj, "resume", attempts, kept, flags)
+
+
+@with_groups
+def clock(
+    ctx: typer.Context,
+    *,
+    exchanges: Annotated[
+        int,
+        typer.Option("-n", "--exchanges", min=EXCHANGES_MIN, max=MESSAGES_MAX, metavar="N", help="By each clock."),
+    ] = EXCHANGES,
+    tolerance: Annotated[
+        float, duration_option("--tolerance", "How far the server's clock may be from ours.")
+    ] = TOLERANCE_S,
+    skew: Annotated[
+        float, duration_option("--skew", "How wrong our clock is on purpose, which has to be found.")
+    ] = SKEW_S,
+    kept: KeptOptions,
+    flags: Flags,
+) -> None:
+    """How far is a Bayeux server's clock from ours, and what does that do to one-way latency?
+
+    Examples:
+        mqctl experiment clock --url bayeux+http://localhost:8080/cometd
+        mqctl experiment clock --exchanges 500 --tolerance 20ms --json
+    """
+
+    def attempts(place: Place, seed: int) -> Iterator[Outcome]:
+        from mqctl.laboratory.clocks import clocks
+
+        yield clocks(place, exchanges=exchanges, tolerance_ms=tolerance * 1000, skew_ms=skew * 1000, seed=seed)
+
+    _conduct(ctx.obj, "clock", attempts, kept, flags)
+
+
+def _possible(rate: float) -> float:
     if not 0 < rate <= RATE_MAX:
         raise UsageError(f"--rate is above 0 and at most {RATE_MAX:,}, not {rate:g}")
-    what = WhatOptions(messages=messages, rate=rate, size=size)
-    raise typer.Exit(compare(context, what, run, flags))
+    return rate
+
+
+def _conduct(context: AppContext, experiment: str, attempts: Attempts, kept: KeptOptions, flags: Flags) -> None:
+    """Try all, tell what came of each, and end with the worst verdict."""
+    from mqctl.cli.experiment_outcome import as_json, as_text, conclude
+
+    refuse_unwritable(context, junit=kept.junit)
+    place = bayeux_place(context, experiment, kept.run_dir, flags)
+    done: list[Outcome] = []
+    for outcome in attempts(place, random.SystemRandom().getrandbits(SEED_BITS) if kept.seed is None else kept.seed):
+        done.append(outcome)
+        context.emit((as_json if kept.json else as_text)(outcome))
+    raise typer.Exit(conclude(context, experiment, done, kept.junit))
+
+
+def bayeux_place(context: AppContext, experiment: str, run_dir: Path, flags: Flags) -> Place:
+    """Where an experiment about Bayeux is run.
+
+    Raises:
+        UnsupportedError: What the user named is no server of Bayeux.
+        MqctlError: As `place_of`.
+    """
+    from mqctl.cli.experiment import place_of
+
+    place = place_of(context, experiment, context.cwd / run_dir, flags)
+    if place.ground.protocol != "bayeux":
+        raise UnsupportedError(
+            f"this experiment is about Bayeux, and {place.target.scheme} is something else",
+            hint="the URL of a server of Bayeux looks like bayeux+http://localhost:8080/cometd",
+        )
+    context.say(f"{place.ground.broker} at {place.target.name}")
+    return replace(place, begun=lambda folder: context.say(f"{experiment}: the history is in {folder}"))

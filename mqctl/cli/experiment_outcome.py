@@ -33,6 +33,7 @@ def as_json(outcome: Outcome) -> str:
         "expected": outcome.expected or None,
         "observed": outcome.observed or None,
         "against": list(outcome.against),
+        "notes": list(outcome.notes),
         **outcome.numbers,
     }
     return json.dumps(value, ensure_ascii=False)
@@ -46,7 +47,7 @@ def as_text(outcome: Outcome) -> str:
         lines.append(f"    expected  {outcome.expected}")
     if outcome.observed:
         lines.append(f"    observed  {outcome.observed}")
-    return "\n".join(lines + [f"    {line}" for line in (*outcome.against, *outcome.folders)])
+    return "\n".join(lines + [f"    {line}" for line in (*outcome.against, *outcome.notes, *outcome.folders)])
 
 
 def conclude(context: AppContext, experiment: str, outcomes: Sequence[Outcome], file: Path | None) -> ExitCode:

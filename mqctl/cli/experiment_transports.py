@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from mqctl.cli.artifacts import refuse_unwritable
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
-from mqctl.cli.experiment import place_of, trials
+from mqctl.cli.experiment import trials
+from mqctl.cli.experiment_bayeux import bayeux_place
 from mqctl.cli.experiment_options import RunOptions, WhatOptions
 from mqctl.cli.experiment_outcome import as_json, as_text, conclude
 from mqctl.cli.experiment_report import as_text as trial_as_text
 from mqctl.cli.tables import emit_table
-from mqctl.errors import ExitCode, UnsupportedError
+from mqctl.errors import ExitCode
 from mqctl.laboratory.outcome import Outcome
 from mqctl.laboratory.transports import PUBLISHER, SUBSCRIBER, Account, case_of, offered, run
 from mqctl.measurement.verdict import Verdict
@@ -44,14 +45,8 @@ _HEADER = (
 def compare(context: AppContext, what: WhatOptions, options: RunOptions, flags: Flags) -> ExitCode:
     """Run all rounds, tell what came of them, and return the worst verdict."""
     refuse_unwritable(context, junit=options.junit)
-    place = place_of(context, "transports", context.cwd / options.run_dir, flags)
-    if place.ground.protocol != "bayeux":
-        raise UnsupportedError(
-            f"this experiment is about Bayeux, and {place.target.scheme} is something else",
-            hint="the URL of a server of Bayeux looks like bayeux+http://localhost:8080/cometd",
-        )
+    place = bayeux_place(context, "transports", options.run_dir, flags)
     seed = options.first_seed()
-    context.say(f"{place.ground.broker} at {place.target.name}")
     accounts = offered(place.adapter, place.target)
     for number in range(options.repeat):
         for account in _in_turn(accounts, number):
@@ -81,7 +76,7 @@ def _round(context: AppContext, account: Account, place: Place, what: WhatOption
         return next(trials(context, [case_of(account.way)], here, what=what, run=options, restart=None))
 
     trial = run(account, place.adapter, place.target, attempt)
-    context.say(f"{account.way.name}: {trial.verdict or trial.unsupported}, {trial.folder}")
+    context.say(f"{account.way.name}: {trial.verdict or trial.unsupported}")
 
 
 def outcome_of(account: Account, seed: int) -> Outcome:

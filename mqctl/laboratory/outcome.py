@@ -22,6 +22,7 @@ class Outcome:
         expected: What had to be seen, in words; "" where the properties say all.
         observed: What was.
         against: What speaks against it: violations with their witnesses, and doubts.
+        notes: What else is good to know.
         numbers: What was measured.
     """
 
@@ -33,4 +34,5 @@ class Outcome:
     expected: str = ""
     observed: str = ""
     against: Sequence[str] = ()
+    notes: Sequence[str] = ()
     numbers: Mapping[str, object] = field(default_factory=dict)
