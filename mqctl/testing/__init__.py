@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mqctl.testing.actors import Consumer, Producer
     from mqctl.testing.contract import AdapterContract, Link, Recorder, Subject, fresh_topic
-    from mqctl.testing.history import Consumer, History, Producer
+    from mqctl.testing.history import History
     from mqctl.testing.verdict import Inconclusive, assert_history
     from mqctl.testing.workbench import Connections, Proxies
 
@@ -28,11 +29,11 @@ __all__ = [
 
 _HOMES = {
     "Connections": "workbench",
-    "Consumer": "history",
+    "Consumer": "actors",
     "History": "history",
     "Inconclusive": "verdict",
     "Link": "link",
-    "Producer": "history",
+    "Producer": "actors",
     "Proxies": "workbench",
     "Recorder": "recorder",
     "assert_history": "verdict",

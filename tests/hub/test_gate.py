@@ -64,6 +64,23 @@ def test_the_same_tests_at_another_broker(run, tmp_path):
     assert [path.name for path in (tmp_path / "kept").glob("*-test_order_with_controls/*")] == ["history.jsonl"]
 
 
+def test_the_experiment_of_the_build_passes_at_a_hub(tmp_path):
+    """With fewer messages than the page says; the tests before it have made the folder."""
+    (tmp_path / "build").mkdir()
+    command = " ".join(re.search(r"mqctl (experiment .*?)- if", blocks(PAGE, "yaml")[0].parsed, re.DOTALL)[1].split())
+    with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),))) as hub:
+        for old, new in {"stomp://localhost:61613": hub.url, "5000": "200", "--repeat 5": "--repeat 1"}.items():
+            assert old in command
+            command = command.replace(old, new)
+        done = subprocess.run(
+            [sys.executable, "-m", "mqctl", *command.split(), "--quiet-for", "500ms"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=80, check=False, cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path)},
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert 'tests="2"' in (tmp_path / "build/ordering.xml").read_text()
+
+
 def test_a_profile_names_the_broker(run, tmp_path):
     with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),))) as hub:
         (tmp_path / "work.toml").write_text(f'url = "{hub.url}"\n')
