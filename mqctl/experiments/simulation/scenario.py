@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mqctl.broker.core import Broker
@@ -66,7 +66,10 @@ class Scenario:
     @property
     def lacks(self) -> str:
         """Why it cannot be simulated; "" where it can."""
-        return self.case.lacks(self.params, self.ground)
+        why = self.case.lacks(self.params, self.ground)
+        if why and any(not self.case.lacks(self.params, replace(each, restartable=True)) for each in GROUNDS):
+            return "the broker is not restarted in a simulation"
+        return why
 
     @property
     def command(self) -> str:

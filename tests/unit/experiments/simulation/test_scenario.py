@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mqctl.experiments.acknowledgement import CASES as ACK
 from mqctl.experiments.ordering import CASES
 from mqctl.experiments.plan import Params
 from mqctl.experiments.simulation.scenario import Scenario
@@ -31,4 +32,6 @@ def test_the_header_says_that_it_is_simulated_and_how_to_repeat_it():
 
 def test_what_cannot_be_simulated_says_why():
     assert not Scenario(experiment="ordering", case=ONE, seed=1).lacks
+    restart = Scenario(experiment="ack", case=ACK["auto-restart"], seed=1)
+    assert restart.lacks == "the broker is not restarted in a simulation"
     assert "MQTT" in Scenario(experiment="ordering", case=CASES["mqtt-inflight-1"], seed=1).lacks
