@@ -230,6 +230,7 @@ class Consumer:
                 case Delivery(payload=payload, received_ns=received_ns, redelivered=redelivered):
                     self._take(payload, received_ns, redelivered=bool(redelivered))
                 case Interrupted() | Disconnected(expected=False):
+                    self.settle()
                     self.away, self.gone = isinstance(event, Interrupted), isinstance(event, Disconnected)
                 case Resumed():
                     self.away = False

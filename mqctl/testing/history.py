@@ -95,12 +95,13 @@ class History:
             quiet_s: So long nothing came, and nobody seeks a lost connection.
             timeout_s: Where that takes longer, the history ends as one of which not all was read.
         """
+        if self._over:
+            return
+        drained = self._wait_for_silence(quiet_s, time.monotonic() + timeout_s)
+        # Not under our lock: who records holds that of a consumer first, and then ours.
+        for consumer in self._consumers:
+            consumer.settle()
         with self._changed:
-            if self._over:
-                return
-            drained = self._wait_for_silence(quiet_s, time.monotonic() + timeout_s)
-            for consumer in self._consumers:
-                consumer.settle()
             self.put(events.End(time.monotonic_ns(), drained and not any(each.gone for each in self._consumers)))
             self.close()
 
@@ -142,16 +143,21 @@ class History:
 
     def _wait_for_silence(self, quiet_s: float, until_s: float) -> bool:
         while time.monotonic() < until_s:
-            count = self._count
-            if self._changed.wait_for(lambda count=count: self._count != count, quiet_s):  # type: ignore[misc]  # a lambda's default
-                continue
-            if not any(consumer.away for consumer in self._consumers):
+            if self._is_silent(quiet_s) and not any(consumer.away for consumer in self._consumers):
                 return True
         return False
 
+    def _is_silent(self, quiet_s: float) -> bool:
+        with self._changed:
+            count = self._count
+            return not self._changed.wait_for(lambda: self._count != count, quiet_s)
+
     def _read(self, payload: bytes) -> tuple[str, int] | None:
-        name, n, token = (*payload.decode(errors="replace").rsplit(" ", 2), "", "")[:3]
-        return (name, int(n)) if token == self._token and n.isdecimal() else None
+        match payload.decode(errors="replace").rsplit(" ", 2):
+            case [name, n, self._token] if n.isdecimal():
+                return name, int(n)
+            case _:
+                return None
 
 
 def _places(plant: Mapping[str, int]) -> list[Place]:

@@ -111,3 +111,10 @@ def test_no_proxy_before_tls_is_a_reason_to_skip(run):
     code, output = run(text, "--mqctl-url", "stomp+ssl://localhost", "-rs")
     assert code == 0
     assert "no proxy before stomp+ssl://localhost:61614: a certificate is not valid" in output
+
+
+def test_only_the_plugin_needs_pytest():
+    script = (
+        "import sys, mqctl.cli.main, mqctl.testing.history, mqctl.testing.workbench; sys.exit('pytest' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

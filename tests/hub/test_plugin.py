@@ -99,6 +99,7 @@ class TestHistory:
     def test_a_history_is_judged_again_from_its_file(self, play):
         history = play()
         history.drain()
+        history.expect("fifo,no-loss")
         assert_history(history, "fifo,no-loss")
         assert_history(str(history.path), expect=("fifo", "no-loss"))
 
@@ -192,6 +193,36 @@ class TestProxy:
         producer.send(mqctl_connection()[0], mqctl_topic, count=2)
         with pytest.raises(Inconclusive, match="no-loss: inconclusive"):
             mqctl_history.expect("no-loss", quiet_s=0.01, timeout_s=0.5)
+
+    @pytest.mark.parametrize("fault", ["stall", "delay", "swallow"])
+    def test_trouble_at_a_place(self, fault, mqctl_history, mqctl_connection, mqctl_proxy, mqctl_topic):
+        """What is only late is in order and all there; what is swallowed is missed."""
+        consumer, producer, link = mqctl_history.consumer("c"), mqctl_history.producer("A"), mqctl_proxy()
+        consumer.subscribe(mqctl_connection(consumer, via=link)[0], mqctl_topic)
+        sending, _ = mqctl_connection(producer)
+        actions = {"stall": link.stall, "delay": lambda: link.down.delay(0.2), "swallow": link.down.swallow}
+        begun = link.down.call_at(producer.payload(5), 1, actions[fault])
+        producer.send(sending, mqctl_topic, count=5)
+        assert begun.wait(10)
+        producer.send(sending, mqctl_topic, count=5)
+        link.resume()
+        if fault == "swallow":
+            with pytest.raises(AssertionError, match="no A6"):
+                mqctl_history.expect("no-loss")
+        else:
+            mqctl_history.expect("no-loss", "fifo")
+
+    def test_whose_connection_is_gone_for_good_cannot_tell_of_loss(
+        self, mqctl_history, mqctl_connection, mqctl_proxy, mqctl_topic
+    ):
+        consumer, producer, link = mqctl_history.consumer("c"), mqctl_history.producer("A"), mqctl_proxy()
+        connection, events = mqctl_connection(consumer, via=link)
+        consumer.subscribe(connection, mqctl_topic)
+        link.cut()
+        events.disconnected()
+        producer.send(mqctl_connection()[0], mqctl_topic, count=2)
+        with pytest.raises(Inconclusive, match="no-loss: inconclusive"):
+            mqctl_history.expect("no-loss", quiet_s=0.01)
 
     def test_before_any_endpoint(self, mqctl_hub, mqctl_proxy, mqctl_connection):
         for at in (mqctl_hub.url, mqctl_hub.endpoint):
