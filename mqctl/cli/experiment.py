@@ -16,6 +16,7 @@ import typer
 from mqctl.cli.artifacts import annotate, refuse_unwritable
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
+from mqctl.cli.experiment_bayeux import clock, expiry, resume, transports
 from mqctl.cli.experiment_matrix import matrix
 from mqctl.cli.experiment_options import RunOptions, SimulateOption, WhatOptions
 from mqctl.cli.help import Command, command_app
@@ -87,6 +88,8 @@ def ack(
 
 
 app.command("matrix", cls=Command)(matrix)
+for each in (transports, expiry, resume, clock):
+    app.command(each.__name__, cls=Command)(each)
 
 
 def chosen(cases: Mapping[str, Case], names: Sequence[str] | None) -> list[Case]:

@@ -45,6 +45,12 @@ class Forgotten(Exception):
     """The server does not know the session any more, in its words."""
 
 
+def _code_and_text(reply: Message) -> str:
+    """What a server says, without its arguments: Faye names the session there, which is a secret."""
+    parts = str(reply.error or words_of(reply)).split(":")
+    return " ".join(dict.fromkeys((parts[0], parts[-1])))
+
+
 class Conversation:
     """A session, from its handshake on.
 
@@ -145,7 +151,7 @@ class Conversation:
         reply = self._ask(Lane.CONNECT, request)
         if not reply.successful:
             if self.orders.reconnect == Reconnect.HANDSHAKE or str(reply.error).startswith(("401", "402")):
-                raise Forgotten(str(reply.error or words_of(reply)))
+                raise Forgotten(_code_and_text(reply))
             raise RefusedError(f"{self._peer} refused a connect: {words_of(reply)}")
         if isinstance(number := ext_of(reply, Ext.ACK), int):
             self._batch = number
