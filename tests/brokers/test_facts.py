@@ -149,6 +149,11 @@ def held(broker: Broker, destination: str) -> list[bytes]:
     return [body for body in bodies if body != MARK]
 
 
+def dead(broker: Broker, destination: str) -> list[bytes]:
+    """What of the messages of these tests is among the dead letters, where those of others are too."""
+    return [body for body in held(broker, destination) if body in (b"0", b"1", b"2")]
+
+
 def settle(broker: Broker, queue: str) -> None:
     """Make a queue with `FIRST` in it, and see it on disk: RabbitMQ, killed, may forget a very young one."""
     with wire(broker) as connection:
@@ -220,7 +225,7 @@ def test_nack_of_one(broker: Broker, facts: Facts, sender: Wire, name: str) -> N
     assert [message.body for message in again] == facts.after_nack
     assert {message.headers["redelivered"] for message in again} == {"true"}
     if facts.dead_letters:
-        assert held(broker, facts.dead_letters) == ([b"1"] if broker.name == "classic" else [])
+        assert dead(broker, facts.dead_letters) == ([b"1"] if broker.name == "classic" else [])
 
 
 def test_nack_in_client_mode(broker: Broker, facts: Facts, sender: Wire, name: str) -> None:
@@ -232,7 +237,7 @@ def test_nack_in_client_mode(broker: Broker, facts: Facts, sender: Wire, name: s
         reader.rest()
     assert held(broker, f"/queue/{name}") == facts.after_nack_cumulative
     if facts.dead_letters:
-        assert held(broker, facts.dead_letters) == [], "what is not persistent is not dead-lettered"
+        assert dead(broker, facts.dead_letters) == [], "what is not persistent is not dead-lettered"
 
 
 def test_reach_of_a_cumulative_ack(broker: Broker, facts: Facts, sender: Wire, name: str) -> None:
