@@ -92,6 +92,14 @@ class TestHistory:
         report = history.expect("fifo", "no-loss", "no-duplicates", controls_required=True)
         assert sum(each.answer.found for each in report.judged) >= 3
 
+    def test_what_was_held_back_to_change_places_is_not_lost_where_nothing_follows(self, mqctl_history):
+        producer, consumer = mqctl_history.producer("A"), mqctl_history.consumer("c", plant={"swap": 1})
+        consumer.subscribed()
+        n = producer.publish()
+        producer.confirmed(n)
+        consumer.delivered("A", n)
+        mqctl_history.expect("no-loss", quiet_s=0.01)
+
     def test_without_a_planted_fault_a_required_control_is_missing(self, play):
         with pytest.raises(Inconclusive, match="no fault of this kind was planted"):
             play().expect("fifo", controls_required=True)
