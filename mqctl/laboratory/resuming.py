@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
 from mqctl.adapters.base import Adapter, Connection
 from mqctl.adapters.bayeux import BayeuxAdapter
@@ -51,6 +51,20 @@ QUIET_S: Final = 0.5
 """Nothing came for so long: nothing more will."""
 
 NAME: Final = "c1"
+
+
+class _Course(NamedTuple):
+    """What was done to the subscriber.
+
+    Attributes:
+        missed: How many messages were published and confirmed while nobody listened.
+        away_s: How long that was.
+        session: Whether the server resumed it, or made a new one.
+    """
+
+    missed: int
+    away_s: float
+    session: str
 
 
 class _Subscriber:
@@ -142,14 +156,13 @@ def resume(place: Place, *, state: bool, messages: int, rate: float, seed: int) 
     first = header(place, case, "ack" if state else "plain", seed, expect)
     try:
         with recorded(place, case, seed, first) as record:
-            missed, greetings = _run(record, place, messages, rate, state=state)
+            course = _run(record, place, messages, rate, state=state)
     except UnsupportedError as error:
         return Outcome(case=case, seed=seed, unsupported=str(error))
-    return _judge(record, missed, greetings, state=state)
+    return _judge(record, course, state=state)
 
 
-def _run(record: Record, place: Place, messages: int, rate: float, *, state: bool) -> tuple[int, list[str]]:
-    """How many messages were published and confirmed while nobody listened, and what became of the session."""
+def _run(record: Record, place: Place, messages: int, rate: float, *, state: bool) -> _Course:
     sending = ProducerPlan(name=PRODUCER, streams=(Sending(name=PRODUCER, topic=record.topic),), count=messages)
     rng = random.Random(record.seed)  # noqa: S311 - a pace and a place, no secrets
     planter = Planter([Planting(rng.randint(messages // 10, messages // 5), Fault.DROP)])
@@ -165,17 +178,18 @@ def _run(record: Record, place: Place, messages: int, rate: float, *, state: boo
             producer.begin(publisher, time.monotonic_ns())
             _until(lambda: subscriber.tally.came >= messages * LEAVES_AT, "the messages do not come")
             subscriber.vanish(consumer)
-        before = producer.confirmed[0].count()
+        before, since_ns = producer.confirmed[0].count(), time.monotonic_ns()
         _until(lambda: producer.attempted >= messages * BACK_AT, "the publisher is stuck")
         missed = producer.confirmed[0].count() - before
         subscriber.come_back()
         with subscriber.connected() as consumer:
-            record.put(ConnectionResumed(NAME, time.monotonic_ns()))
+            now_ns = time.monotonic_ns()
+            record.put(ConnectionResumed(NAME, now_ns))
             _until(lambda: producer.done, "the publisher is stuck")
             _until(lambda: _quiet(subscriber.tally), "messages still come")
             consumer.settle()
         record.put(End(time.monotonic_ns(), drained=True))
-        return missed, subscriber.greetings
+        return _Course(missed, (now_ns - since_ns) / NS_PER_S, subscriber.greetings[-1])
 
 
 def _quiet(tally: Tally) -> bool:
@@ -190,15 +204,16 @@ def _until(there: Callable[[], bool], otherwise: str) -> None:
         time.sleep(POLL_S)
 
 
-def _judge(record: Record, missed: int, greetings: list[str], *, state: bool) -> Outcome:
+def _judge(record: Record, course: _Course, *, state: bool) -> Outcome:
+    missed, away_s, session = course
     findings = Findings(record)
     loss = findings.answer(Property.NO_LOSS)
     twice = findings.answer(Property.NO_DUPLICATES)
     findings.unseen(Property.NO_LOSS)
     if not missed:
         findings.doubts.append("nothing was published while the subscriber was away")
-    if state and greetings[-1] != "resumed":
-        findings.wrong.append("the server did not know the session any more")
+    if state and session != "resumed":
+        findings.wrong.append(f"after {away_s:.1f} s the server did not know the session any more")
     if not state and loss.violations < missed:
         findings.doubts.append(
             f"{missed:,} messages were published while nobody listened, and only {loss.violations:,} of them lost"
@@ -207,7 +222,7 @@ def _judge(record: Record, missed: int, greetings: list[str], *, state: bool) ->
         expected="nothing is lost" if state else f"what was published meanwhile is lost: {missed:,} messages at least",
         observed=(
             f"{loss.violations:,} of {loss.chances:,} lost, {missed:,} published meanwhile, "
-            f"{twice.violations:,} came again; the session was {greetings[-1]}"
+            f"{twice.violations:,} came again; the session was {session}"
         ),
         notes=() if state else findings.witnesses(Property.NO_LOSS),
         lost=loss.violations,
@@ -215,5 +230,6 @@ def _judge(record: Record, missed: int, greetings: list[str], *, state: bool) ->
         found=loss.found,
         published_meanwhile=missed,
         duplicated=twice.violations,
-        session=greetings[-1],
+        away_s=away_s,
+        session=session,
     )

@@ -167,8 +167,8 @@ class Findings:
         return next(each.answer for each in self.report.judged if each.answer.about is about)
 
     def witnesses(self, about: Property) -> list[str]:
-        """The first cases of what may be as it is."""
-        return [f"as expected: {each.text}" for each in self.answer(about).witnesses[:WITNESSES_SHOWN]]
+        """The first cases of what is not judged by itself."""
+        return [f"for example: {each.text}" for each in self.answer(about).witnesses[:WITNESSES_SHOWN]]
 
     def unseen(self, about: Property) -> None:
         """Doubt what a blind checker says."""
