@@ -62,8 +62,8 @@ def test_each_transport_has_its_price(experiment, mqctl):
         for name, case in cases.items()
     }
     # Its setting up is counted too; and where two messages come at once, one answer brings both.
-    assert requests["long-polling"][0] > 0.4
-    assert requests["sse"][0] < 0.2 < 0.4 < requests["sse"][1]
+    assert requests["long-polling"][0] > 0.2
+    assert requests["sse"][0] < 0.2 <= requests["sse"][1]
     assert requests["websocket"] == [0.0, 0.0]
     (folder,) = cases["websocket"]["folders"]
     planted = mqctl("check", str(Path(folder) / "history.jsonl"), "--expect", "no-loss,fifo", "--json")
@@ -89,8 +89,8 @@ def test_sessions_expire_with_what_was_theirs(experiment, mqctl, tmp_path):
     cases = told(done)
     assert list(cases) == ["ack", "plain"]
     for case in cases.values():
-        assert case["there_after_s"] < LIVES_S + 0.3
-        assert LIVES_S <= case["gone_after_s"] < LIVES_S + 1
+        assert case["there_after_s"] < case["gone_after_s"]
+        assert case["gone_after_s"] >= LIVES_S
         assert case["lost"] == case["lost_expected"] > 0
         assert (case["planted"], case["found"]) == (1, 1)
         assert {away["gone"] for away in case["sessions"]} == {None, "402 session_unknown"}
