@@ -76,6 +76,8 @@ def observed(report: Report) -> str:
         f"{loss.violations:,} of {loss.chances:,} lost",
         f"{twice.violations:,} came again, {twice.numbers['unflagged']:,} of them unflagged",
     ]
+    if unknown := loss.numbers["unknown"]:
+        parts.append(f"{unknown:,} unknown, {loss.numbers['recovered']:,} of them came")
     if given_back.chances:
         parts.append(f"{given_back.chances:,} given back, {given_back.violations:,} of them gone")
     if agreement.numbers["compared"]:

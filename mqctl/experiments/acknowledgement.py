@@ -25,6 +25,7 @@ from mqctl.experiments.cases import (
     publishing,
 )
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Trouble
+from mqctl.experiments.sending import PUBLISH_CUT
 from mqctl.model import AckMode, Dialect
 
 AT_MOST_ONCE: Final = (Property.NO_DUPLICATES, Property.NO_STRANGERS)
@@ -151,7 +152,7 @@ def _plan(mode: Mode, fate: Fate, params: Params, ground: Ground, rng: random.Ra
     # What is lost or comes twice is told even where it may: it must have been found out.
     seen = (*expect, Property.NO_LOSS, Property.NO_DUPLICATES)
     broken = _BREAKS.get(fate)
-    first = replace(controlled(rng, consumer, seen, at), trouble=broken and Trouble(broken, at))
+    first = replace(controlled(rng, consumer, seen, at), trouble=None if broken is None else Trouble(broken, at))
     sending = publishing(params, ground, place, 1, persistent=mode.protocol == "stomp")
     return Plan(
         name=f"{mode.name}-{fate}",
@@ -239,6 +240,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
                 lacks=_knows_nack,
                 expected=_meaning,
             ),
+            PUBLISH_CUT,
         )
     }
 )

@@ -108,6 +108,11 @@ def mode_of(ground: Ground) -> str:
     return {"stomp": "auto", "mqtt": "qos1"}.get(ground.protocol, "plain")
 
 
+def unsimulated(_params: Params, ground: Ground) -> str:
+    """Why a case cannot be simulated; "" where it is not asked for."""
+    return "what its network does is not simulated" if ground.simulated else ""
+
+
 def breakable(params: Params, ground: Ground, lacks: Callable[[Params, Ground], str]) -> str:
     """What is lacking, or why connections cannot be broken on purpose."""
     return lacks(params, ground) or ground.unbreakable

@@ -42,7 +42,8 @@ class Stream:
 class ProducerPlan:
     """A client that sends `count` messages, at most `in_flight` of them unconfirmed.
 
-    Its streams take turns, each with `burst` messages in a row.
+    Its streams take turns, each with `burst` messages in a row. After `cut_at` messages the broker's answers get lost,
+    and then its connection is reset; it connects again.
     """
 
     name: str
@@ -52,6 +53,7 @@ class ProducerPlan:
     qos: int | None = None
     in_flight: int = 100
     burst: int = 1
+    cut_at: int | None = None
 
     def message(self, turn: int) -> tuple[int, int]:
         """Which of its streams a message is of, and the number that it has there, from 1."""
@@ -127,7 +129,8 @@ class Plan:
     @property
     def breaks(self) -> bool:
         """Whether connections are broken on purpose."""
-        return self.restart_at is not None or any(each.trouble is not None for each in self.consumers)
+        cut = any(each.cut_at is not None for each in self.producers)
+        return cut or self.restart_at is not None or any(each.trouble is not None for each in self.consumers)
 
     @property
     def gives_back(self) -> bool:
@@ -161,6 +164,7 @@ class Ground:
         unbreakable: Why connections cannot be broken here; "" where they can.
         restartable: Whether the user said how the broker is restarted.
         name: Nobody else's, for topics and queues, in dotted levels.
+        simulated: Whether time and network are.
     """
 
     protocol: str
@@ -170,6 +174,7 @@ class Ground:
     unbreakable: str
     restartable: bool
     name: str
+    simulated: bool = False
 
     def topic(self, params: Params) -> Topic:
         """The topic that the user named, or a fresh one."""

@@ -42,6 +42,7 @@ class Producer:
         confirmed: The messages of each of its streams that were, by the stream's number.
         handed_over: Those that nobody confirms, and that are on their way.
         attempted: Messages begun so far.
+        unknown: Messages of which nobody knows whether the broker has them.
         complaints: What the broker complained about.
         lost: Why its connection is gone for good.
         error: What no broker's answer can explain: a wrong option, a bug.
@@ -68,7 +69,7 @@ class Producer:
         self.plan = plan
         self.first = first
         self.confirmed: Sequence[Ranges] = [Ranges() for _ in plan.streams]
-        self.attempted = 0
+        self.attempted = self.unknown = 0
         self.handed_over: Sequence[Ranges] = [Ranges() for _ in plan.streams]
         self.complaints: list[str] = []
         self.lost: str | None = None
@@ -188,4 +189,5 @@ class Producer:
             case IsRejected(reason=reason):
                 self._put(Rejected(name, flight.n, now_ns, reason))
             case IsUnknown(reason=reason):
+                self.unknown += 1
                 self._put(Unknown(name, flight.n, now_ns, reason))

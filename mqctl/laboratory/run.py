@@ -103,6 +103,7 @@ class Run:
         assert len(streams) <= PUBLISHERS_MAX
         self._producers = list(self._make_producers())
         self._consumers = list(self._make_consumers(streams))
+        self._uncut = [producer for producer in self._producers if producer.plan.cut_at is not None]
         self._restarted = plan.restart_at is None
         self._deadline = None if terms.timeout_s is None else time.monotonic() + terms.timeout_s
 
@@ -180,7 +181,7 @@ class Run:
         for consumer in self._consumers:
             if not consumer.plan.heir:
                 self._admit(consumer)
-        connections = [self._wiring.open(producer.plan.name, producer) for producer in self._producers]
+        connections = [self._wiring.open_for(producer.plan, producer) for producer in self._producers]
         start_ns = time.monotonic_ns() + round(HEAD_START_S * NS_PER_S)
         for producer, connection in zip(self._producers, connections, strict=True):
             producer.begin(connection, start_ns)
@@ -200,6 +201,9 @@ class Run:
         for armed in [each for each in self._wiring.armed if each.fired.is_set()]:
             self._wiring.armed.remove(armed)
             self._broken(armed)
+        for producer in [each for each in self._uncut if each.attempted >= (each.plan.cut_at or 0)]:
+            self._uncut.remove(producer)
+            self._cut(producer)
         if not self._restarted and self.progress.attempted >= (self._plan.restart_at or 0):
             self._restarted = True
             self._restart()
@@ -232,6 +236,11 @@ class Run:
             self._scribe.put(Unsubscribed(armed.client, now_ns))
         for heir in heirs[:1]:
             self._admit(heir)
+
+    def _cut(self, producer: Producer) -> None:
+        self._scribe.put(FaultBegan(Break.CUT, time.monotonic_ns(), producer.plan.name))
+        self._wiring.cut(producer.plan.name)
+        self._scribe.put(FaultEnded(Break.CUT, time.monotonic_ns(), producer.plan.name))
 
     def _restart(self) -> None:
         assert self._terms.restart is not None
@@ -277,6 +286,12 @@ class Run:
         self.doubts += [
             f"{armed.client} was not to be broken: fewer than {armed.trouble.at} messages came to it"
             for armed in self._wiring.armed
+        ]
+        self.doubts += [f"{each.plan.name} was not cut off: the run was over before" for each in self._uncut]
+        self.doubts += [
+            f"{each.plan.name} had nothing on its way when it was cut off"
+            for each in self._producers
+            if each.plan.cut_at is not None and each not in self._uncut and not each.unknown
         ]
         if not self._restarted:
             self.doubts.append("the broker was not restarted: the run was over before")

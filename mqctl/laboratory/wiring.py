@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Final
 from mqctl.adapters import reconnecting
 from mqctl.adapters.base import Adapter, Connection, EventSink
 from mqctl.errors import MqctlError
-from mqctl.experiments.plan import Break, ConsumerPlan, Trouble
+from mqctl.experiments.plan import Break, ConsumerPlan, ProducerPlan, Trouble
 from mqctl.faults.link import Link
 from mqctl.measurement.stamp import MAGIC
 from mqctl.target import NO_RECONNECT, Endpoint, ReconnectOptions, Target, is_encrypted
@@ -21,6 +22,9 @@ from mqctl.topics import to_bayeux_patterns
 
 BACK_WITHIN_S: Final = 60.0
 PAUSE_MAX_S: Final = 0.5
+BLIND_S: Final = 0.1
+"""How long a publisher whose connection is to be reset hears nothing before."""
+
 SESSION_EXPIRY_S: Final = 600.0
 """How long the broker is asked to remember a client that does not come back (MQTT 5, 3.1.2.11.2)."""
 
@@ -53,6 +57,7 @@ class Wiring:
         self._target = replace(target, client_id=None, reconnect=NO_RECONNECT)
         self._stack = stack
         self._lasting = lasting
+        self._links: dict[str, Link] = {}
 
     def open(self, client: str, sink: EventSink, plan: ConsumerPlan | None = None, session: str = "") -> Connection:
         """Connect.
@@ -74,6 +79,27 @@ class Wiring:
             adapter, target = self._remembered(plan, target, session)
         if not self._lasting and (trouble is None or trouble.how is Break.KILL):
             return self._stack.enter_context(adapter.connect(target, sink=sink))
+        return self._returning(adapter, target, sink)
+
+    def open_for(self, plan: ProducerPlan, sink: EventSink) -> Connection:
+        """Connect a producer.
+
+        Raises:
+            MqctlError: As `Adapter.connect`.
+        """
+        if plan.cut_at is None:
+            return self.open(plan.name, sink)
+        link = self._links[plan.name] = self._stack.enter_context(Link(self._target.endpoints[0]))
+        return self._returning(self._adapter, replace(self._target, endpoints=(link.endpoint,)), sink)
+
+    def cut(self, producer: str) -> None:
+        """Let the broker's answers to a producer get lost for a moment, and reset its connection."""
+        link = self._links[producer]
+        link.down.swallow()
+        time.sleep(BLIND_S)
+        link.cut()
+
+    def _returning(self, adapter: Adapter, target: Target, sink: EventSink) -> Connection:
         target = replace(target, reconnect=ReconnectOptions(BACK_WITHIN_S, PAUSE_MAX_S))
         return self._stack.enter_context(reconnecting.connect(adapter, target, sink=sink))
 

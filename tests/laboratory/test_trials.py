@@ -105,6 +105,17 @@ def test_acknowledgement_of_bayeux(hub, tmp_path, scheme, name):
     assert_controls_found(done)
 
 
+@pytest.mark.parametrize("scheme", ["stomp", "bayeux+ws", "bayeux+http"])
+def test_a_publisher_that_is_cut_off(hub, tmp_path, scheme):
+    """What was on its way is unknown, and not called lost. The hub had some of it, of which it told in vain."""
+    done = tried(acknowledgement.CASES["publish-cut"], hub[scheme], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+    loss = next(each.answer for each in done.report.judged if each.answer.about is Property.NO_LOSS)
+    assert loss.numbers["recovered"] > 0
+    assert loss.numbers["confirmed"] + loss.numbers["unknown"] == MESSAGES
+
+
 @pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
 @pytest.mark.parametrize("name", ["bayeux-default", "bayeux-deliver-only"])
 def test_delivery_of_bayeux(hub, tmp_path, scheme, name):

@@ -31,6 +31,7 @@ def _ground(protocol: str) -> Ground:
         unbreakable="",
         restartable=False,
         name="mqctl.simulated",
+        simulated=True,
     )
 
 

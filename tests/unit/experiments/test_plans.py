@@ -155,6 +155,13 @@ def test_what_breaks_and_what_comes_again():
     assert plan_of("nack").gives_back
 
 
+def test_a_publisher_that_is_cut_off_is_not_simulated():
+    plan = plan_of("publish-cut")
+    assert plan.breaks
+    assert max(place.at for place in plan.consumers[0].places) < plan.producers[0].cut_at < PARAMS.messages
+    assert "not simulated" in CASES["publish-cut"].lacks(PARAMS, ground(simulated=True))
+
+
 def test_who_is_killed_has_an_heir():
     plan = plan_of("individual-killed")
     killed, heir = plan.consumers
