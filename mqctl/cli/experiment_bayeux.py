@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from mqctl.laboratory.outcome import Outcome
     from mqctl.laboratory.trial import Place
 
-MESSAGES = 1000
+MESSAGES = 500
+ROUNDS = 3
+"""Together enough for the last quantile that is shown."""
+
 RESUME_MESSAGES = 300
 RATE = 100.0
 EXCHANGES = 50
@@ -78,7 +81,7 @@ def transports(
     ),
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, max=REPEAT_MAX, metavar="N", help="The transports take turns so often.")
-    ] = 1,
+    ] = ROUNDS,
     quiet_for: Annotated[
         float, duration_option("--quiet-for", "Nothing came for this long, so nothing more will.")
     ] = QUIET_S,
