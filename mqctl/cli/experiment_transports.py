@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -48,9 +49,11 @@ def compare(context: AppContext, what: WhatOptions, options: RunOptions, flags: 
     place = bayeux_place(context, "transports", options.run_dir, flags)
     seed = options.first_seed()
     accounts = offered(place.adapter, place.target)
+    deadline = None if options.timeout is None else time.monotonic() + options.timeout
     for number in range(options.repeat):
         for account in _in_turn(accounts, number):
-            _round(context, account, place, what, replace(options, repeat=1, seed=seed + number))
+            left_s = None if deadline is None else deadline - time.monotonic()
+            _round(context, account, place, what, replace(options, repeat=1, seed=seed + number, timeout=left_s))
     outcomes = [outcome_of(account, seed) for account in accounts]
     if options.json:
         for outcome in outcomes:

@@ -47,7 +47,9 @@ def told(done: Result) -> dict[str, dict]:
 
 def test_each_transport_has_its_price(experiment, mqctl):
     """Long-polling takes a request for each message, an event stream none to receive, a WebSocket none at all."""
-    done = experiment("transports", "--messages", "60", "--rate", "100", "--quiet-for", "300ms", "--json")
+    done = experiment(
+        "transports", "--messages", "60", "--rate", "100", "--rounds", "1", "--quiet-for", "300ms", "--json"
+    )
     # A busy machine sends late, which is for the verdict on latency alone.
     assert done.code in (ExitCode.OK, ExitCode.INCONCLUSIVE), done.err
     cases = told(done)
@@ -75,10 +77,15 @@ def test_a_transport_that_loses_messages_fails(experiment):
     """A subscriber that polls is away now and then: what waits meanwhile has no room in this hub."""
     with hub(broker_limits=Limits(backlog_messages=1)) as thread:
         url = f"bayeux+http://{thread.endpoint}"
-        few = ("--messages", "300", "--rate", "3000", "--quiet-for", "300ms")
+        few = ("--messages", "300", "--rate", "3000", "--rounds", "1", "--quiet-for", "300ms")
         done = experiment("transports", *few, "--url", url)
     assert done.code == ExitCode.WRONG, done.err
     assert "c1 never got A" in done.out.decode()
+
+
+def test_all_rounds_together_end_in_time(experiment):
+    done = experiment("transports", "--messages", "60", "--rate", "60", "--rounds", "50", "--timeout", "1500ms")
+    assert done.code == ExitCode.TIMEOUT, done.err
 
 
 def test_sessions_expire_with_what_was_theirs(experiment, mqctl, tmp_path):

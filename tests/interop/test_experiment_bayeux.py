@@ -59,7 +59,7 @@ def test_sessions_of_cometd_expire_when_it_sweeps(experiment: Experiment, java: 
 
 @pytest.mark.broker("cometd-java")
 def test_cometd_has_no_event_streams(experiment: Experiment, java: str) -> None:
-    code, cases = experiment(java, "transports", "--messages", "60", "--quiet-for", "300ms")
+    code, cases = experiment(java, "transports", "--messages", "60", "--rounds", "1", "--quiet-for", "300ms")
     assert code in (ExitCode.OK, ExitCode.INCONCLUSIVE), cases
     assert "the server offers websocket, long-polling" in cases["sse"]["why"]
     tried = [cases[name] for name in ("long-polling", "websocket")]
