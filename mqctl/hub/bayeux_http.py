@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -117,7 +118,7 @@ class BayeuxHttp:
             return answer(413, str(error))
         except TimeoutError:
             return answer(408, "the rest of the request did not come in time")
-        return _shared(request, await self._converse(request, link, body, _as_json))
+        return await self._converse(request, link, body, _as_json)
 
     async def _script(self, request: web.Request) -> web.Response:
         """The same for pages that may not ask: the request is in the address, and the answer a script."""
@@ -138,13 +139,15 @@ class BayeuxHttp:
         try:
             found = self._house.receive(decode(body, self._config.bayeux_limits), link)
         except MessageError as error:
-            return answer(400, str(error))
+            return _shared(request, answer(400, str(error)))
         array = await self._array(found)
         if array is None:
-            return answer(500, _SUPERSEDED)
-        response = wrap(array)
+            return _shared(request, answer(500, _SUPERSEDED))
+        response = _shared(request, wrap(array))
         if found.handshaken and link.owner is not None and link.owner != cookie:
             self._set_cookie(request, response, link.owner)
+        if found.connects and found.session is not None:
+            await _write(request, response, found.session.port)
         return response
 
     def _set_cookie(self, request: web.Request, response: web.Response, owner: str) -> None:
@@ -195,6 +198,13 @@ class BayeuxHttp:
         except asyncio.CancelledError:
             port.give_up(waiter)
             raise
+
+
+async def _write(request: web.Request, response: web.Response, port: BayeuxPort) -> None:
+    """Write the answer to a connect here, where its session hears how long that takes."""
+    with port.writing(), suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()
 
 
 def _shared(request: web.Request, response: web.Response) -> web.Response:

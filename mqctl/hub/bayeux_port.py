@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic_ns, time_ns
@@ -75,7 +76,7 @@ class BayeuxPort:
 
     __slots__ = (
         "_dirty", "_exchange", "_is_lazy", "_pusher", "_rounds", "_sent_away", "_server", "_stamps", "_taken", "_timer",
-        "_timer_ns", "_waiter", "name", "session",
+        "_timer_ns", "_waiter", "_writing", "name", "session",
     )  # fmt: skip
 
     def __init__(
@@ -103,6 +104,7 @@ class BayeuxPort:
         self._timer_ns = 0
         self._dirty = False
         self._sent_away = False
+        self._writing = 0
 
     # What the exchange wants
 
@@ -195,10 +197,8 @@ class BayeuxPort:
             self._pusher = None
             if self._waiter is not None:
                 self.mark_dirty()
-            elif self.session.state is not State.ENDED:
-                now_ns = monotonic_ns()
-                self.session.rest(now_ns)
-                self.set_timer(now_ns)
+            else:
+                self._rest()
 
     def answer(self, replies: Sequence[BayeuxMessage]) -> bytes:
         """What a request is answered, now: what waits goes with it, unless that is pushed."""
@@ -219,9 +219,18 @@ class BayeuxPort:
         """The client of a connect that waits is gone; its session has as long as after any connect."""
         if self._waiter is waiter:
             self._waiter = None
-            now_ns = monotonic_ns()
-            self.session.rest(now_ns)
-            self.set_timer(now_ns)
+            self._rest()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """While an answer is written its client is not away, and has as long as after any connect from its end on."""
+        self._writing += 1
+        try:
+            yield
+        finally:
+            self._writing -= 1
+            if self.session.held is None:
+                self._rest()
 
     def supersede(self) -> None:
         """A newer connect came. Over a socket the old one is forgotten, a request is told."""
@@ -304,10 +313,19 @@ class BayeuxPort:
         delay_s = max(0, deadline_ns - now_ns) / _NS_PER_S + _SLACK_S
         self._timer = self._exchange.loop.call_later(delay_s, self._on_time)
 
+    def _rest(self) -> None:
+        """No connect is here any more: the next is to come in time."""
+        if self.session.state is not State.ENDED:
+            now_ns = monotonic_ns()
+            self.session.rest(now_ns)
+            self.set_timer(now_ns)
+
     @contained
     def _on_time(self) -> None:
         self._timer = None
         now_ns = monotonic_ns()
+        if self._writing and self.session.held is None:
+            self.session.rest(now_ns)
         if not self._server.lapse(self.session, now_ns):
             self.flush(now_ns)
 

@@ -342,6 +342,27 @@ class TestBounds:
             writer.publish("/topic/b", b"5")
             assert other.data(1) == [5]
 
+    def test_who_reads_slowly_is_not_away(self, start):
+        """The next connect is due when the last answer was written, however long that took."""
+        hub = start(bayeux_terms=Terms(max_interval_ms=300, reply_bytes=20_000_000))
+        with Poller(hub.endpoint) as poller, socket.socket() as sock:
+            poller.subscribe("/a").connected()
+            # More than the system takes off the hub's hands.
+            hub.client().publish("/topic/a", *[b'"' + b"x" * 1_000_000 + b'"'] * 15)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.connect(hub.endpoint)
+            body = b'[{"channel":"/meta/connect","clientId":"%b"}]' % poller.client_id.encode()
+            head = f"POST /bayeux HTTP/1.1\r\nHost: {hub.endpoint}\r\nCookie: {poller.cookie}\r\n"
+            sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            for _ in range(15):
+                assert len(sock.recv(2048)) > 0
+                time.sleep(0.1)  # this is how slowly it reads
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_000_000)
+            answer = b""
+            while b"/meta/connect" not in answer[-1000:]:
+                answer += sock.recv(1_000_000) or pytest.fail("closed")
+            assert poller.connect(advice={"timeout": 0})[-1]["successful"]
+
     def test_or_it_is_ended(self, start):
         hub = start(broker_limits=Limits(backlog_messages=5), slow_consumer=SlowConsumer.DISCONNECT)
         with Poller(hub.endpoint) as poller:
