@@ -23,6 +23,7 @@ from mqctl.experiments.cases import (
     judged,
     prefetch_of,
     publishing,
+    unsimulated,
 )
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Trouble
 from mqctl.experiments.sending import PUBLISH_CUT
@@ -61,6 +62,8 @@ class Fate(enum.StrEnum):
     """Its connection is reset; it connects again."""
     KILLED = "killed"
     """Its connection is reset, and it never comes back; another takes over."""
+    STALL = "stall"
+    """The network goes silent; heart-beats end its connection, and it connects again."""
     RESTART = "restart"
     """The broker is ended and started again."""
 
@@ -93,10 +96,12 @@ EXPECTED: Final[Mapping[tuple[str, Fate], str]] = MappingProxyType(
         ("client", Fate.RESTART): f"{_AGAIN}, not always flagged",
         ("individual", Fate.CUT): _AGAIN,
         ("individual", Fate.KILLED): _AGAIN,
+        ("individual", Fate.STALL): _AGAIN,
         ("individual", Fate.RESTART): f"{_AGAIN}, not always flagged",
         ("qos0", Fate.CUT): _AWAY,
         ("qos1-clean", Fate.CUT): _AWAY,
         ("qos1-session", Fate.CUT): _AGAIN,
+        ("qos1-session", Fate.STALL): _AGAIN,
         ("qos1-session", Fate.RESTART): _AGAIN,
         ("qos2-clean", Fate.CUT): _AWAY,
         ("qos2-session", Fate.CUT): _FORGETS,
@@ -179,12 +184,15 @@ def _confirmed(mode: Mode, producer: ProducerPlan) -> ProducerPlan:
     return replace(producer, qos=max(1, mode.qos), in_flight=MQTT_IN_FLIGHT)
 
 
-_BREAKS: Final = MappingProxyType({Fate.CUT: Break.CUT, Fate.KILLED: Break.KILL})
+_BREAKS: Final = MappingProxyType({Fate.CUT: Break.CUT, Fate.KILLED: Break.KILL, Fate.STALL: Break.STALL})
 
 
 def _promise(mode: Mode, fate: Fate, ground: Ground) -> Sequence[Property]:
     if fate is Fate.RESTART and ground.dialect is Dialect.HUB:
         return AT_MOST_ONCE
+    if fate is Fate.STALL:
+        # It acknowledges into the silence, and holds nothing that is known to be given back.
+        return [about for about in mode.promise if about is not Property.REDELIVERY]
     return mode.promise
 
 
@@ -199,7 +207,7 @@ def _lacks(mode: Mode, fate: Fate, params: Params, ground: Ground) -> str:
         return f"it is about {mode.protocol.upper()}, and this is {ground.protocol.upper()}"
     if fate is Fate.RESTART:
         return "" if ground.restartable else "nobody said how the broker is restarted: --restart-command"
-    return breakable(params, ground, lambda _params, _ground: "")
+    return breakable(params, ground, unsimulated if fate is Fate.STALL else lambda _params, _ground: "")
 
 
 def _refusing(params: Params, ground: Ground, rng: random.Random) -> Plan:

@@ -20,6 +20,8 @@ class Break(enum.StrEnum):
     """Its connection is reset, and it connects again."""
     KILL = "kill"
     """Its connection is reset, and it never comes back."""
+    STALL = "stall"
+    """Nothing gets through over its connection any more, and nobody is told: heart-beats are to end it."""
 
 
 class Trouble(NamedTuple):

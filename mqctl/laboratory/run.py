@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from mqctl.adapters.base import Adapter
 from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout, UsageError
@@ -104,6 +104,7 @@ class Run:
         self._producers = list(self._make_producers())
         self._consumers = list(self._make_consumers(streams))
         self._uncut = [producer for producer in self._producers if producer.plan.cut_at is not None]
+        self._stalled: list[Consumer] = []
         self._restarted = plan.restart_at is None
         self._deadline = None if terms.timeout_s is None else time.monotonic() + terms.timeout_s
 
@@ -204,6 +205,9 @@ class Run:
         for producer in [each for each in self._uncut if each.attempted >= (each.plan.cut_at or 0)]:
             self._uncut.remove(producer)
             self._cut(producer)
+        for consumer in [each for each in self._stalled if not each.away]:
+            self._stalled.remove(consumer)
+            self._scribe.put(FaultEnded(Break.STALL, time.monotonic_ns(), consumer.plan.name))
         if not self._restarted and self.progress.attempted >= (self._plan.restart_at or 0):
             self._restarted = True
             self._restart()
@@ -226,14 +230,25 @@ class Run:
     def _broken(self, armed: Armed) -> None:
         consumer = next(each for each in self._consumers if each.plan.name == armed.client)
         now_ns = time.monotonic_ns()
-        if armed.trouble.how is Break.CUT:
-            self._scribe.put(FaultBegan(armed.trouble.how, now_ns, armed.client))
-            self._scribe.put(FaultEnded(armed.trouble.how, now_ns, armed.client))
-            return
-        self._scribe.put(Killed(armed.client, now_ns))
+        match armed.trouble.how:
+            case Break.CUT:
+                self._scribe.put(FaultBegan(Break.CUT, now_ns, armed.client))
+                self._scribe.put(FaultEnded(Break.CUT, now_ns, armed.client))
+            case Break.STALL:
+                self._scribe.put(FaultBegan(Break.STALL, now_ns, armed.client))
+                # Nobody told it yet, but nothing comes to it until heart-beats did.
+                consumer.away = True
+                self._stalled.append(consumer)
+            case Break.KILL:
+                self._killed(consumer, now_ns)
+            case _:
+                assert_never(armed.trouble.how)
+
+    def _killed(self, consumer: Consumer, now_ns: int) -> None:
+        self._scribe.put(Killed(consumer.plan.name, now_ns))
         heirs = [each for each in self._consumers if each.plan.heir and each.plan.group == consumer.plan.group]
         if not consumer.plan.group:
-            self._scribe.put(Unsubscribed(armed.client, now_ns))
+            self._scribe.put(Unsubscribed(consumer.plan.name, now_ns))
         for heir in heirs[:1]:
             self._admit(heir)
 

@@ -22,6 +22,9 @@ from mqctl.topics import to_bayeux_patterns
 
 BACK_WITHIN_S: Final = 60.0
 PAUSE_MAX_S: Final = 0.5
+STALL_BEAT_S: Final = 1.0
+"""How often both sides of a connection that is to stall are heard: MQTT counts in whole seconds."""
+
 BLIND_S: Final = 0.1
 """How long a publisher whose connection is to be reset hears nothing before."""
 
@@ -75,6 +78,8 @@ class Wiring:
         trouble = None if plan is None else plan.trouble
         if trouble is not None:
             target = replace(target, endpoints=(self._linked(client, trouble),))
+            if trouble.how is Break.STALL:
+                target = replace(target, heart_beat_s=STALL_BEAT_S)
         if plan is not None and plan.session:
             adapter, target = self._remembered(plan, target, session)
         if not self._lasting and (trouble is None or trouble.how is Break.KILL):
@@ -124,8 +129,15 @@ class Wiring:
 
     def _linked(self, client: str, trouble: Trouble) -> Endpoint:
         link = self._stack.enter_context(Link(self._target.endpoints[0]))
+
+        def stall() -> None:
+            link.up.swallow()
+            link.down.swallow()
+
         # Behind the mark with which each message begins: the same place in every protocol.
-        self.armed.append(Armed(client, trouble, link.down.cut_at(MAGIC, trouble.at)))
+        down, at = link.down, trouble.at
+        fired = down.call_at(MAGIC, at, stall) if trouble.how is Break.STALL else down.cut_at(MAGIC, at)
+        self.armed.append(Armed(client, trouble, fired))
         return link.endpoint
 
     def _forget(self, session: str) -> None:

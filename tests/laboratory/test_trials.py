@@ -12,11 +12,22 @@ from pathlib import Path
 import pytest
 
 from mqctl.adapters.registry import adapter_for
-from mqctl.errors import ConnectError, ConnectionLost, MeasuredWrong, OperationTimeout
+from mqctl.errors import ConnectError, MeasuredWrong, OperationTimeout
+from mqctl.errors import ConnectionLost as LostConnection
 from mqctl.experiments import acknowledgement, ordering
 from mqctl.experiments.answers import Property
 from mqctl.experiments.cases import Case
-from mqctl.experiments.events import End, Header, Planted, Publish
+from mqctl.experiments.events import (
+    ConnectionLost,
+    ConnectionResumed,
+    Delivered,
+    End,
+    FaultBegan,
+    FaultEnded,
+    Header,
+    Planted,
+    Publish,
+)
 from mqctl.experiments.history import Reader
 from mqctl.experiments.plan import Ground, Params
 from mqctl.experiments.planting import Planter
@@ -25,7 +36,7 @@ from mqctl.hub.thread import HubThread
 from mqctl.laboratory.run import Run, Terms
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.trial import Place, Trial, trial
-from mqctl.laboratory.wiring import why_unbreakable
+from mqctl.laboratory.wiring import STALL_BEAT_S, why_unbreakable
 from mqctl.measurement.verdict import Verdict
 from mqctl.target import Endpoint, Secret, Target, parse_url
 from tests.brokers.launch import launch
@@ -103,6 +114,24 @@ def test_acknowledgement_of_bayeux(hub, tmp_path, scheme, name):
     done = tried(acknowledgement.CASES[name], hub[scheme], tmp_path)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
     assert_controls_found(done)
+
+
+def test_a_network_that_goes_silent(tmp_path):
+    """Heart-beats end it, on whichever side. What did not arrive comes again."""
+    beat_ms = round(STALL_BEAT_S * 1000)
+    with HubThread(HubConfig(stomp=LOOPBACK, heart_beat_ms=beat_ms, drain_s=0)) as running:
+        target = Target(scheme="stomp", endpoints=(running.endpoint,))
+        done = tried(acknowledgement.CASES["individual-stall"], target, tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+    with (done.folder / "history.jsonl").open("rb") as file:
+        events = [event for batch in Reader(file).batches() for event in batch.events]
+    kinds = [type(event) for event in events]
+    began, lost, resumed, ended = map(kinds.index, (FaultBegan, ConnectionLost, ConnectionResumed, FaultEnded))
+    assert began < lost < resumed < ended
+    assert events[lost].at_ns - events[began].at_ns > STALL_BEAT_S * 1e9
+    came = [event.n for event in events if isinstance(event, Delivered)]
+    assert len(came) > len(set(came))
 
 
 @pytest.mark.parametrize("scheme", ["stomp", "bayeux+ws", "bayeux+http"])
@@ -214,7 +243,7 @@ def test_a_broker_that_goes_away_ends_the_run(tmp_path):
         stop = iter([running.stop])
         seen = replace(place, watch=lambda progress: progress.came > 10 and next(stop, lambda: None)())
         terms = Terms(number=1, name=place.ground.name, rate=200.0, quiet_s=QUIET_S)
-        with pytest.raises(ConnectionLost, match="lost its connection"):
+        with pytest.raises(LostConnection, match="lost its connection"):
             trial(ordering.CASES["one-producer"], Params(messages=1000), terms, seen, SEED)
     with pytest.raises(ConnectError):
         trial(ordering.CASES["one-producer"], Params(messages=1000), terms, place, SEED)

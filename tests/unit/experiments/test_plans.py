@@ -162,6 +162,14 @@ def test_a_publisher_that_is_cut_off_is_not_simulated():
     assert "not simulated" in CASES["publish-cut"].lacks(PARAMS, ground(simulated=True))
 
 
+def test_what_is_acknowledged_into_the_silence_is_not_known_to_be_held():
+    plan = plan_of("individual-stall")
+    assert plan.consumers[0].trouble.how is Break.STALL
+    assert Property.NO_LOSS in plan.expect
+    assert Property.REDELIVERY not in plan.expect
+    assert "not simulated" in CASES["individual-stall"].lacks(PARAMS, ground(simulated=True))
+
+
 def test_who_is_killed_has_an_heir():
     plan = plan_of("individual-killed")
     killed, heir = plan.consumers
