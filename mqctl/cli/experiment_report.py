@@ -72,12 +72,15 @@ def observed(report: Report) -> str:
     answers = {each.answer.about: each.answer for each in report.judged}
     loss, twice = answers[Property.NO_LOSS], answers[Property.NO_DUPLICATES]
     given_back, agreement = answers[Property.REDELIVERY], answers[Property.AGREEMENT]
+    held = answers[Property.PREFETCH]
     parts = [
         f"{loss.violations:,} of {loss.chances:,} lost",
         f"{twice.violations:,} came again, {twice.numbers['unflagged']:,} of them unflagged",
     ]
     if unknown := loss.numbers["unknown"]:
         parts.append(f"{unknown:,} unknown, {loss.numbers['recovered']:,} of them came")
+    if held.chances:
+        parts.append(f"{held.numbers['most']:,} held at most")
     if given_back.chances:
         parts.append(f"{given_back.chances:,} given back, {given_back.violations:,} of them gone")
     if agreement.numbers["compared"]:

@@ -25,6 +25,7 @@ from mqctl.experiments.cases import (
     publishing,
     unsimulated,
 )
+from mqctl.experiments.holding import SLOW
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Trouble
 from mqctl.experiments.sending import PUBLISH_CUT
 from mqctl.model import AckMode, Dialect
@@ -248,6 +249,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
                 lacks=_knows_nack,
                 expected=_meaning,
             ),
+            SLOW,
             PUBLISH_CUT,
         )
     }

@@ -78,6 +78,7 @@ class ConsumerPlan:
         nack_every: It refuses each so manieth message, the first time it comes; 0 is none.
         nack_returns: Whether what it refuses is to come again.
         prefetch: How many may be unacknowledged.
+        pause_s: How long it takes over each message before it acknowledges it.
         headers: Of its subscription.
         shared: The name of a shared subscription.
         qos: Of its subscription.
@@ -97,6 +98,7 @@ class ConsumerPlan:
     nack_every: int = 0
     nack_returns: bool = True
     prefetch: int | None = None
+    pause_s: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
     shared: str | None = None
     qos: int | None = None

@@ -48,6 +48,7 @@ class Consumer:
         lost: Why its connection is gone for good.
         doomed: Whether that is what the plan wants.
         complaints: What the broker complained about.
+        most: How many messages waited at most to be acknowledged, of one that takes its time.
 
     Args:
         plan: What it is to do.
@@ -74,6 +75,7 @@ class Consumer:
         self.lost: str | None = None
         self.doomed = plan.trouble is not None and plan.trouble.how is Break.KILL
         self.complaints: list[str] = []
+        self.most = 0
         self.planter = planter
         self._names = names
         self._read = read
@@ -216,6 +218,9 @@ class Consumer:
                 self._settle(connection, waiting)
                 return
             waiting.append(due)
+            if self.plan.pause_s:
+                time.sleep(self.plan.pause_s)
+                self.most = max(self.most, len(waiting) + self._due.qsize())
             if len(waiting) >= self.plan.ack_batch:
                 self._settle(connection, waiting)
 

@@ -299,6 +299,11 @@ class Run:
                 )
             self.doubts += [f"{consumer.plan.name}: the broker says: {text}" for text in consumer.complaints[:3]]
         self.doubts += [
+            f"{each.plan.name} never held as many messages as its prefetch allows: {each.most}"
+            for each in self._consumers
+            if each.plan.pause_s and each.most < (each.plan.prefetch or 0)
+        ]
+        self.doubts += [
             f"{armed.client} was not to be broken: fewer than {armed.trouble.at} messages came to it"
             for armed in self._wiring.armed
         ]

@@ -16,7 +16,7 @@ from mqctl.errors import ConnectError, MeasuredWrong, OperationTimeout
 from mqctl.errors import ConnectionLost as LostConnection
 from mqctl.experiments import acknowledgement, ordering
 from mqctl.experiments.answers import Property
-from mqctl.experiments.cases import Case
+from mqctl.experiments.cases import PREFETCH, Case
 from mqctl.experiments.events import (
     ConnectionLost,
     ConnectionResumed,
@@ -114,6 +114,22 @@ def test_acknowledgement_of_bayeux(hub, tmp_path, scheme, name):
     done = tried(acknowledgement.CASES[name], hub[scheme], tmp_path)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
     assert_controls_found(done)
+
+
+def test_a_slow_consumer(hub, tmp_path):
+    done = tried(acknowledgement.CASES["slow"], hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+    held = next(each.answer for each in done.report.judged if each.answer.about is Property.PREFETCH)
+    # What is spoiled is held too, and not in the history.
+    assert PREFETCH - 1 <= held.numbers["most"] <= PREFETCH
+
+
+def test_a_slow_consumer_that_held_little_proves_nothing(hub, tmp_path, monkeypatch):
+    monkeypatch.setattr("mqctl.experiments.holding.prefetch_of", lambda _ground: MESSAGES)
+    done = tried(acknowledgement.CASES["slow"], hub["stomp"], tmp_path, rate=200.0)
+    assert done.verdict is Verdict.INCONCLUSIVE
+    assert "c1 never held as many" in done.doubts[0]
 
 
 def test_a_network_that_goes_silent(tmp_path):

@@ -86,6 +86,9 @@ def test_the_same_seed_gives_the_same_plan(name):
         ("auto-restart", ground(restartable=False), "--restart-command"),
         ("nack", ground("mqtt"), "cannot refuse"),
         ("nack", ground("stomp", None), "--dialect"),
+        ("slow", ground("mqtt"), "it is about STOMP"),
+        ("slow", ground("stomp", Dialect.ARTEMIS), "counts the bytes"),
+        ("slow", ground(simulated=True), "not simulated"),
     ],
 )
 def test_what_cannot_be_done_says_why(name, where, why):
