@@ -25,7 +25,7 @@ from mqctl.experiments.cases import (
     publishing,
     unsimulated,
 )
-from mqctl.experiments.holding import SLOW
+from mqctl.experiments.holding import CLIENT_SCOPE, SLOW
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Trouble
 from mqctl.experiments.sending import PUBLISH_CUT
 from mqctl.model import AckMode, Dialect
@@ -250,6 +250,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
                 expected=_meaning,
             ),
             SLOW,
+            CLIENT_SCOPE,
             PUBLISH_CUT,
         )
     }

@@ -33,10 +33,14 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """Numbered messages to one topic, in order. A client may send several."""
+    """Numbered messages to one topic, in order. A client may send several.
+
+    `label` is what the history calls the topic, where not everybody gets everything.
+    """
 
     name: str
     topic: Topic
+    label: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -71,10 +75,13 @@ class ConsumerPlan:
     Attributes:
         name: In the history.
         topic: What it subscribes to.
+        label: As that of the streams that it gets; "" is all.
+        beside: The consumer whose connection it shares; "" has one of its own.
         group: Those that share the messages; "" is alone.
         exclusive: Whether one of the group is served at a time.
         ack: How it acknowledges.
         ack_batch: It acknowledges when so many wait.
+        withholds: Whether it acknowledges nothing until its connection was broken.
         nack_every: It refuses each so manieth message, the first time it comes; 0 is none.
         nack_returns: Whether what it refuses is to come again.
         prefetch: How many may be unacknowledged.
@@ -91,10 +98,13 @@ class ConsumerPlan:
 
     name: str
     topic: Topic
+    label: str = ""
+    beside: str = ""
     group: str = ""
     exclusive: bool = False
     ack: AckMode = AckMode.AUTO
     ack_batch: int = 1
+    withholds: bool = False
     nack_every: int = 0
     nack_returns: bool = True
     prefetch: int | None = None

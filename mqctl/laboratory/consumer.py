@@ -25,7 +25,17 @@ from mqctl.experiments.plan import Break, ConsumerPlan
 from mqctl.experiments.planting import Planter
 from mqctl.laboratory.tally import Tally
 from mqctl.measurement.stamp import Mark
-from mqctl.model import AckMode, AckToken, ConnectionEvent, Delivery, Disconnected, Fault, Interrupted, Resumed
+from mqctl.model import (
+    AckMode,
+    AckToken,
+    ConnectionEvent,
+    Delivery,
+    Disconnected,
+    Fault,
+    Interrupted,
+    Resumed,
+    SubscriptionId,
+)
 
 SUBSCRIBE_TIMEOUT_S: Final = 10.0
 
@@ -48,6 +58,7 @@ class Consumer:
         lost: Why its connection is gone for good.
         doomed: Whether that is what the plan wants.
         complaints: What the broker complained about.
+        subscription: By which its messages come.
         most: How many messages waited at most to be acknowledged, of one that takes its time.
 
     Args:
@@ -76,6 +87,7 @@ class Consumer:
         self.doomed = plan.trouble is not None and plan.trouble.how is Break.KILL
         self.complaints: list[str] = []
         self.most = 0
+        self.subscription: SubscriptionId | None = None
         self.planter = planter
         self._names = names
         self._read = read
@@ -86,6 +98,7 @@ class Consumer:
         self._early: set[tuple[str, int]] = set()
         self._recording = threading.RLock()
         self._thread: threading.Thread | None = None
+        self._withholds = plan.withholds
 
     def begin(self, connection: Connection) -> None:
         """Subscribe on a connection whose sink this is.
@@ -110,6 +123,7 @@ class Consumer:
         self._tell(
             Subscribed(
                 plan.name,
+                topic=plan.label,
                 group=plan.group,
                 exclusive=plan.exclusive,
                 ack=plan.ack.value,
@@ -117,7 +131,7 @@ class Consumer:
                 at_ns=time.monotonic_ns(),
             )
         )
-        connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
+        self.subscription = connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
 
     def settle(self) -> None:
         """Put down what was held back: nothing more comes."""
@@ -141,7 +155,7 @@ class Consumer:
                     self.settle()
                     self._tell(ConnectionLost(self.plan.name, at_ns, reason))
                 case Resumed(at_ns=at_ns):
-                    self.away = False
+                    self.away = self._withholds = False
                     self.tally.touch(at_ns)
                     self._tell(ConnectionResumed(self.plan.name, at_ns))
                 case Disconnected(expected=False, at_ns=at_ns, reason=reason):
@@ -225,6 +239,8 @@ class Consumer:
                 self._settle(connection, waiting)
 
     def _settle(self, connection: Connection, waiting: list[_Due]) -> None:
+        if self._withholds:
+            return
         refused = [due for due in waiting if due.event is not None and self._refuses(due.event)]
         done = [due for due in waiting if due not in refused]
         # The record first: what the broker does next may come before this thread could tell.
@@ -253,3 +269,17 @@ class Consumer:
             return False
         self._refused.add(key)
         return True
+
+
+class Company:
+    """The sink of consumers that share a connection: a message is for who subscribed, all else for everybody."""
+
+    def __init__(self, members: Sequence[Consumer]) -> None:
+        self._members = members
+
+    def __call__(self, events: Sequence[ConnectionEvent]) -> None:
+        """Take what happened."""
+        for event in events:
+            for member in self._members:
+                if not isinstance(event, Delivery) or event.subscription == member.subscription:
+                    member((event,))

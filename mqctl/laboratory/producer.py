@@ -163,7 +163,7 @@ class Producer:
         intended_ns = now_ns if due_ns is None else due_ns
         payload = self._payload(Mark(1, self.first + index, n, intended_ns, now_ns))
         # Before it can arrive anywhere, or its arrival might stand first.
-        self._put(Publish(stream.name, n, "", intended_ns, now_ns))
+        self._put(Publish(stream.name, n, stream.label, intended_ns, now_ns))
         self.attempted += 1
         message = Outgoing(
             topic=stream.topic, payload=payload, headers=stream.headers, persistent=plan.persistent, qos=plan.qos

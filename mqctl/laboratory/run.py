@@ -15,7 +15,7 @@ from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout, UsageE
 from mqctl.experiments.events import BROKER, End, FaultBegan, FaultEnded, Killed, Unsubscribed
 from mqctl.experiments.plan import Break, Plan, Stream
 from mqctl.experiments.planting import Planter
-from mqctl.laboratory.consumer import Consumer
+from mqctl.laboratory.consumer import Company, Consumer
 from mqctl.laboratory.producer import Producer
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.tally import Tally
@@ -180,7 +180,7 @@ class Run:
 
     def _begin(self) -> None:
         for consumer in self._consumers:
-            if not consumer.plan.heir:
+            if not consumer.plan.heir and not consumer.plan.beside:
                 self._admit(consumer)
         connections = [self._wiring.open_for(producer.plan, producer) for producer in self._producers]
         start_ns = time.monotonic_ns() + round(HEAD_START_S * NS_PER_S)
@@ -189,7 +189,12 @@ class Run:
 
     def _admit(self, consumer: Consumer) -> None:
         plan = consumer.plan
-        consumer.begin(self._wiring.open(plan.name, consumer, plan, f"{self._terms.name}.{plan.name}"))
+        members = [consumer, *(each for each in self._consumers if each.plan.beside == plan.name)]
+        # Who is alone may get messages before it knows by which subscription.
+        sink = Company(members) if len(members) > 1 else consumer
+        connection = self._wiring.open(plan.name, sink, plan, f"{self._terms.name}.{plan.name}")
+        for member in members:
+            member.begin(connection)
 
     def _look_after(self) -> None:
         """Let a moment pass, and do what is due.

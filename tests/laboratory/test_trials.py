@@ -116,6 +116,15 @@ def test_acknowledgement_of_bayeux(hub, tmp_path, scheme, name):
     assert_controls_found(done)
 
 
+def test_an_acknowledgement_covers_its_own_subscription(hub, tmp_path):
+    """Here, and another one held its prefetch when the connection broke."""
+    done = tried(acknowledgement.CASES["client-scope"], hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+    given_back = next(each.answer for each in done.report.judged if each.answer.about is Property.REDELIVERY)
+    assert given_back.chances >= PREFETCH
+
+
 def test_a_slow_consumer(hub, tmp_path):
     done = tried(acknowledgement.CASES["slow"], hub["stomp"], tmp_path)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done

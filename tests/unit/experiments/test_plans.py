@@ -86,6 +86,10 @@ def test_the_same_seed_gives_the_same_plan(name):
         ("auto-restart", ground(restartable=False), "--restart-command"),
         ("nack", ground("mqtt"), "cannot refuse"),
         ("nack", ground("stomp", None), "--dialect"),
+        ("client-scope", ground("mqtt"), "it is about STOMP"),
+        ("client-scope", ground("stomp", None), "--dialect"),
+        ("client-scope", ground("stomp", Dialect.RABBITMQ), "covers all subscriptions"),
+        ("client-scope", ground(simulated=True), "not simulated"),
         ("slow", ground("mqtt"), "it is about STOMP"),
         ("slow", ground("stomp", Dialect.ARTEMIS), "counts the bytes"),
         ("slow", ground(simulated=True), "not simulated"),
@@ -171,6 +175,13 @@ def test_what_is_acknowledged_into_the_silence_is_not_known_to_be_held():
     assert Property.NO_LOSS in plan.expect
     assert Property.REDELIVERY not in plan.expect
     assert "not simulated" in CASES["individual-stall"].lacks(PARAMS, ground(simulated=True))
+
+
+def test_what_another_subscription_held_comes_again():
+    plan = plan_of("client-scope")
+    assert Property.REDELIVERY in plan.expect
+    assert [(consumer.beside, consumer.withholds) for consumer in plan.consumers] == [("", True), ("held", False)]
+    assert [stream.label for stream in plan.producers[0].streams] == [each.label for each in plan.consumers]
 
 
 def test_who_is_killed_has_an_heir():
