@@ -23,6 +23,10 @@ LISTENERS = {
 }
 """What is served, and at whose port."""
 
+_SINGLE_ACTIVE = "single.active"
+SINGLE_ACTIVE = f"/amq/queue/{_SINGLE_ACTIVE}"
+"""A queue that serves one consumer at a time, which cannot be declared over STOMP; as a STOMP destination."""
+
 
 @contextlib.contextmanager
 def launch(home: Path, credentials: Credentials, heap_mb: int) -> Iterator[Broker]:
@@ -124,6 +128,15 @@ def _definitions(credentials: Credentials) -> dict[str, object]:
                 "write": rf"^({own}|amq\.topic|amq\.default)$",
                 "read": rf"^({own}|amq\.topic)$",
             },
+        ],
+        "queues": [
+            {
+                "name": _SINGLE_ACTIVE,
+                "vhost": VHOST,
+                "durable": True,
+                "auto_delete": False,
+                "arguments": {"x-single-active-consumer": True},
+            }
         ],
         "topic_permissions": [
             {"user": limited, "vhost": VHOST, "exchange": "amq.topic", "write": r"^open\.", "read": r"^open\."}

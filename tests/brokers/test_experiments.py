@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from mqctl.errors import ExitCode
+from mqctl.experiments.matrix import Outcome
+from tests.brokers import matrix
 from tests.brokers.fleet import Fleet
 from tests.brokers.program import Program, program_at
+from tests.brokers.rabbitmq import SINGLE_ACTIVE
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,6 +31,7 @@ def at(*names: str, scheme: str) -> list[ParameterSet]:
 
 STOMP = at("classic", "artemis", "rabbitmq", scheme="stomp")
 MQTT = at("mosquitto", "classic", "rabbitmq", scheme="mqtt")
+BAYEUX = [*at("cometd-java", scheme="bayeux+ws"), *at("cometd-java", scheme="bayeux+http")]
 
 OF_CLASSIC = {"strict-dispatch", "virtual-topic", "exclusive-consumer", "message-groups"}
 ANYWHERE = {"one-producer", "many-producers", "competing", "redelivery"}
@@ -37,20 +43,43 @@ ORDER = {
 """The cases that can be done there over STOMP."""
 
 
+COMMITTED: Final[Mapping[tuple[str, str, str], Outcome | None]] = MappingProxyType(matrix.committed())
+"""What docs/matrix.md says."""
+
+ELSEWHERE = {"single-active-consumer", *matrix.PROMISES}
+"""The cases that need more than a broker."""
+
+Laboratory = tuple[matrix.Column, Program]
+"""A broker, and the program at it."""
+
+
 @pytest.fixture
-def laboratory(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> tuple[str, Program]:
-    """A broker, and the program at it."""
-    name, scheme = request.param
-    broker = fleet.get(name)
-    return name, program_at(broker, broker.url(scheme), tmp_path)
+def laboratory(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Laboratory:
+    column = matrix.Column(*request.param)
+    broker = fleet.get(column.broker)
+    return column, program_at(broker, broker.url(column.scheme), tmp_path)
 
 
-def runs(program: Program, home: Path, *args: str) -> dict[str, dict[str, Any]]:
+def runs(laboratory: Laboratory, home: Path, *args: str) -> dict[str, dict[str, Any]]:
     """What came of each case that could be done."""
+    column, program = laboratory
     ended = program.run("experiment", args[0], *FEW, *args[1:], "--json", "--run-dir", str(home / "runs"))
     assert ended.code in (ExitCode.OK, ExitCode.WRONG, ExitCode.INCONCLUSIVE), ended.err
     trials = [json.loads(line) for line in ended.out.splitlines()]
+    if "--case" not in args:
+        assert_as_committed(column, args[0], trials)
     return {trial["case"]: trial for trial in trials if trial["verdict"] != "unsupported"}
+
+
+def assert_as_committed(column: matrix.Column, family: str, trials: list[dict[str, Any]]) -> None:
+    """The page has each case that can be done, and is not contradicted; a cell whose runs differed is open."""
+    protocol = next(protocol for protocol, columns in matrix.TABLES.items() if column in columns)
+    for trial in (trial for trial in trials if trial["case"] not in ELSEWHERE):
+        told = COMMITTED.get((protocol, f"{family} {trial['case']}", column.title), Outcome.UNSUPPORTED)
+        seen = matrix.outcome(trial)
+        advice = f"docs/matrix.md says {told}: python -m tests.brokers.matrix writes it anew. {trial}"
+        assert (told is Outcome.UNSUPPORTED) == (seen is Outcome.UNSUPPORTED), advice
+        assert {told, seen} != {Outcome.PASS, Outcome.FAIL}, advice
 
 
 def failed(trial: dict[str, Any]) -> set[str]:
@@ -67,10 +96,10 @@ def assert_controls_found(trial: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("laboratory", STOMP, indirect=True)
-def test_order_over_stomp(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+def test_order_over_stomp(laboratory: Laboratory, tmp_path: Path) -> None:
     """Each producer's messages stay in order everywhere; that all consumers see one order is judged at Classic only."""
-    name, program = laboratory
-    trials = runs(program, tmp_path, "ordering")
+    name = laboratory[0].broker
+    trials = runs(laboratory, tmp_path, "ordering")
     assert set(trials) == ORDER[name]
     judged = trials["many-producers"]["properties"]["agreement"]["verdict"]
     assert judged == ("pass" if name == "classic" else None)
@@ -80,10 +109,9 @@ def test_order_over_stomp(laboratory: tuple[str, Program], tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("laboratory", STOMP, indirect=True)
-def test_acknowledgement_over_stomp(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+def test_acknowledgement_over_stomp(laboratory: Laboratory, tmp_path: Path) -> None:
     """What is acknowledged by the client is not lost, whoever breaks off; what is refused has three meanings."""
-    _, program = laboratory
-    trials = runs(program, tmp_path, "ack")
+    trials = runs(laboratory, tmp_path, "ack")
     fates = {f"{mode}-{fate}" for mode in ("auto", "client", "individual") for fate in ("cut", "killed")}
     # Artemis counts the bytes that a consumer may hold; RabbitMQ gives mqctl one subscription of mode client.
     assert set(trials) - {"slow", "client-scope"} == fates | {"individual-stall", "nack", "publish-cut"}
@@ -93,18 +121,17 @@ def test_acknowledgement_over_stomp(laboratory: tuple[str, Program], tmp_path: P
 
 
 @pytest.mark.parametrize("laboratory", at("classic", scheme="stomp"), indirect=True)
-def test_a_topic_and_its_virtual_queues_differ(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+def test_a_topic_and_its_virtual_queues_differ(laboratory: Laboratory, tmp_path: Path) -> None:
     """A message goes to each queue, one after the other, outside any lock: the experiment has the power to see it."""
-    _, program = laboratory
-    trials = runs(program, tmp_path, "ordering", "--case", "virtual-topic", "--messages", "4000")
+    trials = runs(laboratory, tmp_path, "ordering", "--case", "virtual-topic", "--messages", "4000")
     assert trials["virtual-topic"]["properties"]["agreement"]["violations"] > 0
 
 
 @pytest.mark.parametrize("laboratory", MQTT, indirect=True)
-def test_order_over_mqtt(laboratory: tuple[str, Program], tmp_path: Path) -> None:
+def test_order_over_mqtt(laboratory: Laboratory, tmp_path: Path) -> None:
     """Across a reconnect too, whatever is in flight (MQTT 3.1.1, 4.6)."""
-    name, program = laboratory
-    trials = runs(program, tmp_path, "ordering")
+    name = laboratory[0].broker
+    trials = runs(laboratory, tmp_path, "ordering")
     shared = {"competing"} if name == "mosquitto" else set()
     assert set(trials) == {"one-producer", "many-producers", "mqtt-inflight-1", "mqtt-inflight-20"} | shared
     for trial in trials.values():
@@ -113,9 +140,9 @@ def test_order_over_mqtt(laboratory: tuple[str, Program], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("laboratory", MQTT, indirect=True)
-def test_acknowledgement_over_mqtt(laboratory: tuple[str, Program], tmp_path: Path) -> None:
-    name, program = laboratory
-    trials = runs(program, tmp_path, "ack")
+def test_acknowledgement_over_mqtt(laboratory: Laboratory, tmp_path: Path) -> None:
+    name = laboratory[0].broker
+    trials = runs(laboratory, tmp_path, "ack")
     if name == "rabbitmq":
         # It grants QoS 1 at most, and the runs say so.
         downgraded = {case: trials.pop(case) for case in list(trials) if case.startswith("qos2")}
@@ -127,6 +154,39 @@ def test_acknowledgement_over_mqtt(laboratory: tuple[str, Program], tmp_path: Pa
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("laboratory", BAYEUX, indirect=True)
+def test_order_over_bayeux(laboratory: Laboratory, tmp_path: Path) -> None:
+    """Whatever carries it, and whatever brings it: each producer's messages stay in order."""
+    trials = runs(laboratory, tmp_path, "ordering")
+    assert set(trials) == {"one-producer", "many-producers", "bayeux-default", "bayeux-deliver-only"}
+    for trial in trials.values():
+        assert not failed(trial), trial
+        assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("laboratory", BAYEUX, indirect=True)
+def test_acknowledgement_over_bayeux(laboratory: Laboratory, tmp_path: Path) -> None:
+    """Only the extension saves what was on its way when the connection broke."""
+    trials = runs(laboratory, tmp_path, "ack")
+    assert {"plain-cut", "ack-extension-cut"} <= set(trials)
+    for trial in trials.values():
+        assert not failed(trial), trial
+        assert_controls_found(trial)
+    assert trials["plain-cut"]["properties"]["no-loss"]["violations"] > 0
+    assert trials["ack-extension-cut"]["properties"]["no-loss"]["verdict"] == "pass"
+
+
+@pytest.mark.broker("rabbitmq")
+def test_a_single_active_consumer_of_rabbitmq(fleet: Fleet, tmp_path: Path) -> None:
+    """It is killed, and the next one goes on where it stopped."""
+    broker = fleet.get("rabbitmq")
+    laboratory = (matrix.Column("rabbitmq", "stomp"), program_at(broker, broker.url("stomp"), tmp_path))
+    case = ("--case", "single-active-consumer", "--queue", SINGLE_ACTIVE)
+    trial = runs(laboratory, tmp_path, "ordering", *case)["single-active-consumer"]
+    assert not failed(trial), trial
+    assert_controls_found(trial)
 
 
 RESTARTS = [
