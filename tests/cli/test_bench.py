@@ -247,7 +247,7 @@ def test_ctrl_c_ends_all_at_once_and_the_report_still_comes(start, number):
     assert len(ours) == 2
     before = time.monotonic()
     done = bench.end(number)
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 8  # of a minute
     assert done.code == ExitCode.INTERRUPTED
     told = report(done)
     assert told["books"]["attempted"] > 100
