@@ -32,6 +32,8 @@ GRACE_S: Final = 0.2
 
 HEAD_START_S: Final = 0.05
 RESTART_TIMEOUT_S: Final = 120.0
+_RESTART: Final = "restart"
+"""The trouble, as the history names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,11 +266,13 @@ class Run:
 
     def _restart(self) -> None:
         assert self._terms.restart is not None
-        self._scribe.put(Killed(BROKER, time.monotonic_ns()))
+        # The broker still takes acknowledgements when the command begins; clients tell when they lost their connections.
+        self._scribe.put(FaultBegan(_RESTART, time.monotonic_ns(), BROKER))
         # The user's own command line, for the user's own shell.
         done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602
         if done.returncode:
             raise UsageError(f"the command that restarts the broker ended with {done.returncode}")
+        self._scribe.put(FaultEnded(_RESTART, time.monotonic_ns(), BROKER))
 
     def _drain(self) -> bool:
         """Read until nothing more comes; whether that was reached."""
