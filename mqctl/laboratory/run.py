@@ -266,7 +266,7 @@ class Run:
 
     def _restart(self) -> None:
         assert self._terms.restart is not None
-        # The broker still takes acknowledgements when the command begins; clients tell when they lost their connections.
+        # It still takes acknowledgements when the command begins; clients tell when they lost their connections.
         self._scribe.put(FaultBegan(_RESTART, time.monotonic_ns(), BROKER))
         # The user's own command line, for the user's own shell.
         done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602
