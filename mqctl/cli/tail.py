@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -232,8 +233,10 @@ def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndO
         else:
             connection = stack.enter_context(resumed(context, settings, what.resume, specs, inbox.put_batch))
             shield = stack.enter_context(Interrupts()).held
-        modes = subscribed(context, connection, specs)
+        modes = _subscribe(connection, specs)
+        tell = partial(_tell_subscribed, context, connection, specs)
         if what.forget:
+            tell()
             _forget(context, connection, modes)
             return
         receiver = Receiver(
@@ -246,7 +249,7 @@ def tail(ctx: typer.Context, what: TailOptions, output: OutputOptions, end: EndO
             outages=Outages(context.say),
             shield=shield,
         )
-        receive_all(context, receiver)
+        receive_all(context, receiver, tell)
 
 
 def _forget(context: AppContext, connection: Connection, subscriptions: Iterable[SubscriptionId]) -> None:
@@ -255,14 +258,15 @@ def _forget(context: AppContext, connection: Connection, subscriptions: Iterable
     context.say("forgot the durable subscription")
 
 
-def receive_all(context: AppContext, receiver: Receiver) -> None:
-    """Receive until the end, then say how many messages came.
+def receive_all(context: AppContext, receiver: Receiver, begin: Callable[[], None] = lambda: None) -> None:
+    """Receive until the end, then say how many messages came; also to who ends it as soon as `begin` said it began.
 
     Raises:
         MeasuredWrong: Some were dropped.
         MqctlError: As `Receiver.step`.
     """
     try:
+        begin()
         while receiver.step():
             pass
     finally:
@@ -275,8 +279,16 @@ def subscribed(
     context: AppContext, connection: Connection, specs: list[SubscribeSpec]
 ) -> dict[SubscriptionId, AckMode]:
     """Subscribe to everything, and say so once the broker confirmed it all: scripts wait for that line."""
-    modes = {connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S): spec.ack_mode for spec in specs}
+    modes = _subscribe(connection, specs)
+    _tell_subscribed(context, connection, specs)
+    return modes
+
+
+def _subscribe(connection: Connection, specs: list[SubscribeSpec]) -> dict[SubscriptionId, AckMode]:
+    return {connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S): spec.ack_mode for spec in specs}
+
+
+def _tell_subscribed(context: AppContext, connection: Connection, specs: list[SubscribeSpec]) -> None:
     names = ", ".join(topics.text_of(spec.topic) for spec in specs)
     greeting = connection.greeting
     context.say(f"subscribed to {names} at {greeting.peer} ({greeting.server or 'a broker without a name'})")
-    return modes

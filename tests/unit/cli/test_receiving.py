@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from mqctl.cli.context import AppContext
 from mqctl.cli.receiving import Limits, Receiver
+from mqctl.cli.tail import receive_all
 from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout
 from mqctl.model import AckMode, Connected, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
 from tests.unit.cli.fakes import FakeConnection, delivery, filled
@@ -106,3 +110,16 @@ def test_each_message_puts_idleness_off():
 
 def test_patience_ends_a_wait_without_a_message():
     assert receiver().step(0.001)
+
+
+def test_who_ends_it_as_soon_as_it_begins_hears_the_count_too():
+    """Scripts wait for the line that it begins with, and may send the signal at once."""
+    context = AppContext(stdin=io.BytesIO(), stdout=io.BytesIO(), stderr=io.StringIO(), environ={}, cwd=Path())
+
+    def begin() -> None:
+        context.say("subscribed")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        receive_all(context, receiver(), begin)
+    assert context.stderr.getvalue() == "mqctl: subscribed\nmqctl: received 0\n"
