@@ -11,6 +11,7 @@ import json
 import re
 import resource
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ PER_SOURCE = 10_000
 SPARE_FILES = 100
 
 
-class Client:
+class Client(ABC):
     """A connection, and what it has to say who it is."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hub: Endpoint) -> None:
@@ -41,7 +42,7 @@ class Client:
         self.client_id = ""
         self.cookie = ""
 
-    async def open(self) -> None:
+    async def open(self) -> None:  # noqa: B027 - most have nothing to do
         """Be ready to send."""
 
     def send(self, channel: str, **fields: Any) -> None:
@@ -55,13 +56,13 @@ class Client:
         assert reply["successful"], reply
         self.client_id = reply.get("clientId", self.client_id)
 
+    @abstractmethod
     def write(self, array: bytes) -> None:
         """Send an array of messages."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def next(self) -> bytes:
         """The next array."""
-        raise NotImplementedError
 
 
 class Poller(Client):
