@@ -73,6 +73,7 @@ class SubscribeLaws:
         subscription = connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
         subject.publish(connection, topic, b"before")
         recorder.message(b"before")
+        subject.barrier(connection, recorder)
         connection.unsubscribe(subscription, timeout_s=subject.patience_s)
         subject.publish(connection, topic, b"after")
         subject.barrier(connection, recorder)

@@ -38,6 +38,10 @@ class BrokerFailed(Exception):
     """The broker did not start; the message ends with the end of its log."""
 
 
+class BrokerEnded(BrokerFailed):
+    """It ended by itself before it served."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Broker:
     """A configured instance; `kill` and `restart` keep its data, which is below `home`.
@@ -94,9 +98,18 @@ class Broker:
     def start(self) -> None:
         """Return when the broker answers CONNECT in each protocol and listens on all ports.
 
+        One that ends meanwhile gets a second chance: Classic 5.18.3 sometimes changes the list of its listeners while it
+        starts them, and ends with ConcurrentModificationException.
+
         Raises:
-            BrokerFailed: It ended, or did not answer within `START_LIMIT_S`.
+            BrokerFailed: It ended twice, or did not answer within `START_LIMIT_S`.
         """
+        try:
+            self._start()
+        except BrokerEnded:
+            self._start()
+
+    def _start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -143,13 +156,13 @@ class Broker:
         deadline_s = time.monotonic() + START_LIMIT_S
         while not serves(self):
             with contextlib.suppress(subprocess.TimeoutExpired):
-                raise self._failed(f"ended with {process.wait(_POLL_S)}")
+                raise BrokerEnded(self._told(f"ended with {process.wait(_POLL_S)}"))
             if time.monotonic() > deadline_s:
-                raise self._failed(f"did not answer CONNECT within {START_LIMIT_S:.0f} s")
+                raise BrokerFailed(self._told(f"did not answer CONNECT within {START_LIMIT_S:.0f} s"))
 
-    def _failed(self, what: str) -> BrokerFailed:
+    def _told(self, what: str) -> str:
         with self.log.open(encoding="utf-8", errors="replace") as lines:
-            return BrokerFailed(f"{self.name} {what}; its log ends:\n" + "".join(deque(lines, _LOG_LINES)))
+            return f"{self.name} {what}; its log ends:\n" + "".join(deque(lines, _LOG_LINES))
 
 
 def serves(broker: Broker) -> bool:
