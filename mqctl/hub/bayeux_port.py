@@ -149,6 +149,8 @@ class BayeuxPort:
             self._say(cast("list[Message]", messages), reply)
         if pusher is not None:
             pusher.flush()
+            if pusher.ready and session.pressing:  # a reply's worth went, and others have their turn
+                self.mark_dirty()
         self.set_timer(now_ns)
 
     def hold(self) -> None:

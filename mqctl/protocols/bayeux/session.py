@@ -116,6 +116,11 @@ class ServerSession:
         return not (self.deliver_only or len(self._queue) or self.state is State.ENDED)
 
     @property
+    def pressing(self) -> bool:
+        """Whether something waits that may be pushed, and waits for no others."""
+        return self._urgent and not self.deliver_only
+
+    @property
     def overflowed(self) -> bool:
         """Whether the session is to be ended because it took too little."""
         return self._queue.overflowed

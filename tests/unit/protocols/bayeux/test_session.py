@@ -386,6 +386,18 @@ class TestBounds:
         assert got == [[0, 1], [2, 3], [4]]
         assert caller.poll() == []
 
+    @pytest.mark.parametrize("deliver_only", [False, True])
+    def test_the_rest_presses_where_it_may_be_pushed(self, deliver_only):
+        house = House(reply_bytes=250, deliver_only=deliver_only)
+        caller = Caller(house, socket=True).subscribe("/a").connected()
+        for number in range(3):
+            house.send("/a", b"%d" % number)
+        assert caller.session.pressing is not deliver_only
+        caller.poll()
+        assert caller.session.pressing is not deliver_only
+        caller.poll()
+        assert not caller.session.pressing
+
 
 def test_only_messages_make_a_connect_eager(house):
     """Not one that does not wait, nor one whose time is over, nor one for which nothing is there."""
