@@ -13,9 +13,9 @@ from mqctl import topics
 from mqctl.cli.bench_options import RATE_MAX
 from mqctl.cli.options import TimeoutOption, duration_option
 from mqctl.errors import UsageError
-from mqctl.experiments.plan import Params
+from mqctl.experiments.plan import GROUPS, Params
 from mqctl.experiments.policy import expectation
-from mqctl.measurement.stamp import SIZE_MIN
+from mqctl.measurement.stamp import PUBLISHERS_MAX, SIZE_MIN
 from mqctl.topics import STOMP_QUEUE_PREFIX
 
 MESSAGES = 1000
@@ -62,6 +62,9 @@ class WhatOptions:
             "--fillers", min=0, max=CLIENTS_MAX, metavar="N", help="Subscribers in between (strict-dispatch)."
         ),
     ] = FILLERS
+    groups: Annotated[
+        int, typer.Option("--groups", min=1, max=PUBLISHERS_MAX, metavar="N", help="Message groups (message-groups).")
+    ] = GROUPS
     rate: Annotated[
         float | None,
         typer.Option(
@@ -99,6 +102,7 @@ class WhatOptions:
             consumers=self.consumers,
             messages=self.messages,
             fillers=self.fillers,
+            groups=self.groups,
             timed=self.rate is not None,
             topic=topic,
             queue=queue,

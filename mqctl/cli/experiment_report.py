@@ -15,6 +15,7 @@ from mqctl.experiments.answers import Property
 from mqctl.experiments.builds import Case as BuildCase
 from mqctl.experiments.builds import junit
 from mqctl.experiments.check import Judged, Report
+from mqctl.experiments.report import observed
 from mqctl.laboratory.trial import Trial
 from mqctl.measurement.verdict import Verdict
 
@@ -65,27 +66,6 @@ def latency(report: Report) -> str:
 
 
 _QUANTILES = ("p50_ms", "p90_ms", "p99_ms")
-
-
-def observed(report: Report) -> str:
-    """What was lost, and what came twice, whether it may or not."""
-    answers = {each.answer.about: each.answer for each in report.judged}
-    loss, twice = answers[Property.NO_LOSS], answers[Property.NO_DUPLICATES]
-    given_back, agreement = answers[Property.REDELIVERY], answers[Property.AGREEMENT]
-    held = answers[Property.PREFETCH]
-    parts = [
-        f"{loss.violations:,} of {loss.chances:,} lost",
-        f"{twice.violations:,} came again, {twice.numbers['unflagged']:,} of them unflagged",
-    ]
-    if unknown := loss.numbers["unknown"]:
-        parts.append(f"{unknown:,} unknown, {loss.numbers['recovered']:,} of them came")
-    if held.chances:
-        parts.append(f"{held.numbers['most']:,} held at most")
-    if given_back.chances:
-        parts.append(f"{given_back.chances:,} given back, {given_back.violations:,} of them gone")
-    if agreement.numbers["compared"]:
-        parts.append(f"{agreement.violations:,} pairs that two consumers saw in different order")
-    return "; ".join(parts)
 
 
 def _against(judged: Judged) -> Iterator[str]:

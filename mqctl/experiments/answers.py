@@ -24,6 +24,7 @@ class Property(enum.StrEnum):
     FIFO = "fifo"
     AGREEMENT = "agreement"
     ONE_CONSUMER = "one-consumer"
+    STICKY = "sticky"
     ACK_HOLDS = "ack-holds"
     REDELIVERY = "redelivery"
     PREFETCH = "prefetch"

@@ -21,6 +21,7 @@ CONTROLS: Final[Mapping[Property, Place]] = MappingProxyType(
         Property.FIFO: Place(0, Fault.SWAP),
         Property.AGREEMENT: Place(0, Fault.SWAP, across=True),
         Property.LATENCY: Place(0, Fault.DELAY),
+        Property.STICKY: Place(0, Fault.STRAY),
     }
 )
 """What is planted so that nothing found of a property can be believed."""
@@ -53,7 +54,9 @@ class Case:
     expected: Callable[[Ground], str] = lambda _ground: ""
 
 
-def controlled(rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Property], count: int) -> ConsumerPlan:
+def controlled(
+    rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Property], count: int, *, stray_to: str = ""
+) -> ConsumerPlan:
     """A consumer whose record is spoiled: once for each property that is judged.
 
     Args:
@@ -61,9 +64,11 @@ def controlled(rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Prop
         consumer: Who.
         expect: What is judged.
         count: How many deliveries it will get at least.
+        stray_to: The consumer that is to seem to get a message of its; "" where there is none.
     """
-    wanted = set(expect)
-    return replace(consumer, places=places(rng, (place for about, place in CONTROLS.items() if about in wanted), count))
+    wanted = set(expect) if stray_to else {*expect} - {Property.STICKY}
+    faults = (place._replace(to=stray_to) for about, place in CONTROLS.items() if about in wanted)
+    return replace(consumer, places=places(rng, faults, count))
 
 
 def letters(count: int) -> list[str]:

@@ -13,6 +13,7 @@ from mqctl.experiments.checkers.duplicates import Duplicates
 from mqctl.experiments.checkers.latency import Latency
 from mqctl.experiments.checkers.loss import Loss
 from mqctl.experiments.checkers.order import Order
+from mqctl.experiments.checkers.sticky import Sticky
 from mqctl.experiments.events import FaultBegan, FaultEnded, Header
 from mqctl.experiments.history import Batch, Reader
 from mqctl.experiments.ledger import Ledger
@@ -81,6 +82,7 @@ class Examination:
             Duplicates(),
             Order(),
             Agreement(),
+            Sticky(),
             Acks(),
             Latency(clocks_agree=header.clocks == "one"),
         )

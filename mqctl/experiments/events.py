@@ -176,12 +176,13 @@ class Fault(enum.StrEnum):
     DUPLICATE = "duplicate"
     SWAP = "swap"
     DELAY = "delay"
+    STRAY = "stray"
 
 
 class Planted(_Line, frozen=True, tag="planted"):
     """A fault was planted in the delivery of a message to a consumer.
 
-    A swap is with the next message of that consumer, (`with_producer`, `with_n`).
+    A swap is with the next message of that consumer, (`with_producer`, `with_n`). A stray was for another of its group.
     """
 
     fault: Fault

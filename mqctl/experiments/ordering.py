@@ -27,8 +27,11 @@ from mqctl.experiments.cases import (
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Stream, Trouble
 from mqctl.model import AckMode, Dialect, Topic
 
-GROUPS: Final = 20
-"""Message groups: fewer than any broker remembers."""
+CLASSIC_GROUPS_MAX: Final = 1024
+"""So many message groups ActiveMQ Classic remembers, unless it is told otherwise."""
+
+TAKES_S: Final = 0.001
+"""A consumer that is slower than the producers leaves messages for the others."""
 
 COMPETING_IN_FLIGHT: Final = 4
 ALONE_MIN: Final = 40
@@ -149,8 +152,10 @@ def _one_at_a_time(name: str, headers: Mapping[str, str], params: Params, ground
 
 
 def _message_groups(params: Params, ground: Ground, rng: random.Random) -> Plan:
-    """Each group is a stream of its own, and order must hold within it whoever of the consumers gets it."""
-    expect, queue = judged(params, (Property.FIFO, *INTACT)), ground.queue(params)
+    """Each group is a stream of its own. Order must hold within it, and one consumer get it, while it is remembered."""
+    remembered = ground.dialect is not Dialect.CLASSIC or params.groups <= CLASSIC_GROUPS_MAX
+    sticky = (Property.STICKY,) if remembered else ()
+    expect, queue = judged(params, (Property.FIFO, *sticky, *INTACT)), ground.queue(params)
     producers, consumers = params.producers or 2, params.consumers or 3
     sending = [
         replace(
@@ -158,16 +163,31 @@ def _message_groups(params: Params, ground: Ground, rng: random.Random) -> Plan:
             burst=2,
             streams=[
                 Stream(name=f"{each.name}/g{i + 1}", topic=queue, headers={"JMSXGroupID": f"{each.name}{i + 1}"})
-                for i in range(max(1, GROUPS // producers))
+                for i in range(max(1, (params.groups + producers - 1 - number) // producers))
             ],
         )
-        for each in publishing(params, ground, queue, producers)
+        for number, each in enumerate(publishing(params, ground, queue, producers))
     ]
     first, *others = [
-        ConsumerPlan(name=f"c{i + 1}", topic=queue, group="queue", exclusive=True) for i in range(consumers)
+        ConsumerPlan(
+            name=f"c{i + 1}", topic=queue, group="queue", exclusive=True, ack=AckMode.INDIVIDUAL, pause_s=TAKES_S
+        )
+        for i in range(consumers)
     ]
-    control = controlled(rng, first, expect, params.messages // (2 * consumers))
-    return Plan(name="message-groups", mode="auto", producers=sending, consumers=[control, *others], expect=expect)
+    # Whether groups are split is told even where it is not judged.
+    seen, stray_to = (*expect, Property.STICKY), others[0].name if others else ""
+    return Plan(
+        name="message-groups",
+        mode="client-individual",
+        producers=sending,
+        consumers=[controlled(rng, first, seen, params.messages // (2 * consumers), stray_to=stray_to), *others],
+        expect=expect,
+    )
+
+
+def _one_keeper(ground: Ground) -> str:
+    few = f", while there are {CLASSIC_GROUPS_MAX:,} at most" if ground.dialect is Dialect.CLASSIC else ""
+    return f"each group goes to one consumer, in order{few}"
 
 
 def _competing(params: Params, ground: Ground, rng: random.Random) -> Plan:
@@ -339,6 +359,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
                 name="message-groups",
                 line="order within each group, at several consumers",
                 plan=_message_groups,
+                expected=_one_keeper,
                 lacks=_only(Dialect.CLASSIC, Dialect.ARTEMIS, of="ActiveMQ's message groups"),
             ),
             Case(name="competing", line="consumers that share: each message to one", plan=_competing, lacks=_shares),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mqctl.experiments.answers import Property
 from mqctl.experiments.planting import Place
 from mqctl.model import AckMode, Dialect, Topic
 from mqctl.topics import STOMP_QUEUE_PREFIX
+
+GROUPS: Final = 20
+"""Message groups, unless the user says."""
 
 
 class Break(enum.StrEnum):
@@ -81,7 +84,8 @@ class ConsumerPlan:
         exclusive: Whether one of the group is served at a time.
         ack: How it acknowledges.
         ack_batch: It acknowledges when so many wait.
-        withholds: Whether it acknowledges nothing until its connection was broken.
+        withholds: Whether it acknowledges nothing until its connection was broken, or where it will not be, until all
+            was sent.
         nack_every: It refuses each so manieth message, the first time it comes; 0 is none.
         nack_returns: Whether what it refuses is to come again.
         prefetch: How many may be unacknowledged.
@@ -89,7 +93,10 @@ class ConsumerPlan:
         headers: Of its subscription.
         shared: The name of a shared subscription.
         qos: Of its subscription.
-        session: Whether the broker remembers it while it is away.
+        session: Whether the broker remembers it while it is away, or hands what waits for it to who follows it in
+            its group.
+        durable: Whether the broker remembers its subscription.
+        late: Whether it is away until all was sent and confirmed. Whom the broker remembers was there before.
         silent: Whether it is there to make work for the broker, and not in the history.
         heir: Whether it comes when another was killed, and not before.
         places: Where its record is spoiled.
@@ -113,10 +120,17 @@ class ConsumerPlan:
     shared: str | None = None
     qos: int | None = None
     session: bool = False
+    durable: bool = False
+    late: bool = False
     silent: bool = False
     heir: bool = False
     places: Sequence[Place] = ()
     trouble: Trouble | None = None
+
+    @property
+    def owner(self) -> str:
+        """Under whose name the broker remembers it."""
+        return self.group or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +175,7 @@ class Params:
     consumers: int | None = None
     messages: int = 1000
     fillers: int = 20
+    groups: int = GROUPS
     timed: bool = False
     topic: Topic | None = None
     queue: Topic | None = None

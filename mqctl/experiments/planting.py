@@ -21,12 +21,14 @@ TRIES: Final = 16
 class Place(NamedTuple):
     """Where to plant a fault: in the first suitable delivery once `at` fresh ones came.
 
-    `across`: of a swap, whether its two messages are of two producers, or of the same one.
+    `across`: of a swap, whether its two messages are of two producers, or of the same one. `to`: who seems to get
+    a stray one.
     """
 
     at: int
     fault: Fault
     across: bool = False
+    to: str = ""
 
 
 def places(rng: random.Random, faults: Iterable[Place], count: int) -> tuple[Place, ...]:
@@ -70,6 +72,7 @@ class Planter:
         """What to record when a message came; nothing where it is held back until the next one, or dropped."""
         if (event.producer, event.n) in self._dropped:
             return ()
+        follows = event.producer in self._latest
         fresh = event.n > self._latest.get(event.producer, -1)
         if fresh:
             self._latest[event.producer] = event.n
@@ -79,7 +82,7 @@ class Planter:
             if fresh and (event.producer != first.producer) == self._wanted[0].across:
                 return self._swapped(first, event)
             self._try_another()
-        spoiled = self._spoiled(event) if fresh else (event,)
+        spoiled = self._spoiled(event, follows) if fresh else (event,)
         return spoiled if first is None else (first, *spoiled)
 
     def holds(self, event: Delivered) -> bool:
@@ -104,27 +107,39 @@ class Planter:
             planted = msgspec.structs.replace(planted, with_producer=second.producer)
         return (msgspec.structs.replace(planted, with_n=second.n), second, first)
 
-    def _spoiled(self, event: Delivered) -> Sequence[Event]:
-        if not self._wanted or self._fresh < self._wanted[0].at:
+    def _spoiled(self, event: Delivered, follows: bool) -> Sequence[Event]:
+        place = self._place_here(follows)
+        if place is None:
             return (event,)
-        fault = self._wanted[0].fault
-        match fault:
-            case Fault.SWAP:
-                self._held = event
-                return ()
+        if place.fault is Fault.SWAP:
+            self._held = event
+            return ()
+        self._wanted.popleft()
+        match place.fault:
             case Fault.DROP:
-                self._wanted.popleft()
                 self._dropped.add((event.producer, event.n))
-                return (_planted(fault, event),)
+                return (_planted(place.fault, event),)
             case Fault.DUPLICATE:
-                self._wanted.popleft()
-                return (_planted(fault, event), event, event)
+                return (_planted(place.fault, event), event, event)
             case Fault.DELAY:
-                self._wanted.popleft()
                 late = msgspec.structs.replace(event, received_ns=(event.received_ns or 0) + DELAY_NS)
-                return (msgspec.structs.replace(_planted(fault, event), delay_ns=DELAY_NS), late)
+                return (msgspec.structs.replace(_planted(place.fault, event), delay_ns=DELAY_NS), late)
+            case Fault.STRAY:
+                stray = msgspec.structs.replace(event, consumer=place.to)
+                return (_planted(place.fault, stray), stray)
             case _:
-                assert_never(fault)
+                assert_never(place.fault)
+
+    def _place_here(self, follows: bool) -> Place | None:
+        """What is to be planted in a fresh delivery; `follows`: one of its producer came before."""
+        place = self._wanted[0] if self._wanted else None
+        if place is None or self._fresh < place.at:
+            return None
+        if place.fault is Fault.STRAY and not follows:
+            # The first of its producer strays from nobody.
+            self._try_another()
+            return None
+        return place
 
 
 def _planted(fault: Fault, event: Delivered) -> Planted:

@@ -23,6 +23,7 @@ BUNDLES: Mapping[str, frozenset[Property]] = MappingProxyType(
 _NOBODY = MappingProxyType(
     {
         Property.AGREEMENT: "no protocol promises that all consumers see several producers in the same order",
+        Property.STICKY: "only brokers with message groups promise one consumer for each",
         Property.FLAGS: "the flag is a hint: a broker may set it on a first delivery, or forget it",
         Property.LATENCY: "no protocol promises a time",
     }

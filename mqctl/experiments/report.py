@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mqctl.experiments.answers import Answer, Property, Witness
@@ -53,6 +53,43 @@ def witnesses(report: Report) -> Iterator[tuple[Judged, Witness]]:
         if each.verdict is not None:
             for witness in each.answer.witnesses:
                 yield each, witness
+
+
+def observed(report: Report) -> str:
+    """What was lost, what came twice, and so on, whether it may or not."""
+    answers = {each.answer.about: each.answer for each in report.judged}
+    return "; ".join(filter(None, (tell(answers[about]) for about, tell in _TELLERS.items())))
+
+
+def _lost(loss: Answer) -> str:
+    lost = f"{loss.violations:,} of {loss.chances:,} lost"
+    unknown = loss.numbers["unknown"]
+    return f"{lost}; {unknown:,} unknown, {loss.numbers['recovered']:,} of them came" if unknown else lost
+
+
+def _split(sticky: Answer) -> str:
+    return f"{sticky.violations:,} of {sticky.chances:,} went to another consumer than the one before of their group"
+
+
+def _differences(agreement: Answer) -> str:
+    if not agreement.numbers["compared"]:
+        return ""
+    return f"{agreement.violations:,} pairs that two consumers saw in different order"
+
+
+_TELLERS: Mapping[Property, Callable[[Answer], str]] = {
+    Property.NO_LOSS: _lost,
+    Property.NO_DUPLICATES: lambda twice: (
+        f"{twice.violations:,} came again, {twice.numbers['unflagged']:,} of them unflagged"
+    ),
+    Property.PREFETCH: lambda held: f"{held.numbers['most']:,} held at most" if held.chances else "",
+    Property.REDELIVERY: lambda given_back: (
+        f"{given_back.chances:,} given back, {given_back.violations:,} of them gone" if given_back.chances else ""
+    ),
+    Property.AGREEMENT: _differences,
+    Property.STICKY: lambda sticky: _split(sticky) if sticky.planted else "",
+}
+"""What is told of each, in this order; nothing where there is nothing to tell."""
 
 
 def document(report: Report) -> dict[str, Any]:

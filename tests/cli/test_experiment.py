@@ -113,6 +113,7 @@ def test_the_same_seed_again_and_again(experiment, tmp_path):
         (("ordering", "--rate", "0"), "--rate is above 0"),
         (("ordering", "--messages", "3"), "is not in the range"),
         (("ordering", "--topic", "a.**"), "has no wildcard"),
+        (("ordering", "--groups", "70000"), "is not in the range"),
         (("ordering", "--junit", "/no/such/folder/junit.xml"), "--junit cannot be written"),
     ],
 )

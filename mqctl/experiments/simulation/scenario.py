@@ -116,6 +116,7 @@ class Scenario:
             "--producers": (params.producers, None),
             "--consumers": (params.consumers, None),
             "--fillers": (params.fillers, usual.fillers),
+            "--groups": (params.groups, usual.groups),
             "--rate": (self.rate, None),
             "--size": (self.size, SIZE),
             "--topic": (params.topic and text_of(params.topic), None),

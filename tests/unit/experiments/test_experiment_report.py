@@ -8,9 +8,9 @@ import pytest
 from mqctl.experiments.answers import Cell, Look, Property, Row
 from mqctl.experiments.controls import describe
 from mqctl.experiments.diagram import ASCII, UNICODE, draw
-from mqctl.experiments.events import Fault, FaultBegan, Header, message
-from mqctl.experiments.report import document, facts, table, witnesses
-from tests.unit.experiments.histories import END, got, here, judged, planted, sent
+from mqctl.experiments.events import ConnectionLost, Fault, FaultBegan, Header, message
+from mqctl.experiments.report import document, facts, observed, table, witnesses
+from tests.unit.experiments.histories import END, attempted, got, here, judged, planted, sent
 
 LOSSY = here("c"), sent("A1 A2"), got("c", "A1", received_ns=5_000_000, intended_ns=0), END
 
@@ -130,3 +130,32 @@ def test_the_json_object():
         "recovered": 0,
         "witnesses": [{"text": "c never got A2", "line": None, "rows": {"c": ["A1", "no A2"]}}],
     }
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (LOSSY, "1 of 2 lost; 0 came again, 0 of them unflagged"),
+        (
+            (attempted("A1"), sent("A2"), got("c", "A1 A2 A2")),
+            "0 of 1 lost; 1 unknown, 1 of them came; 1 came again, 1 of them unflagged",
+        ),
+        (
+            (here("c", ack="client", prefetch=5), got("c", "A1 A2"), ConnectionLost("c"), got("c", "A1")),
+            "0 of 0 lost; 1 came again, 1 of them unflagged; 2 held at most; 2 given back, 1 of them gone",
+        ),
+        (
+            (got("c", "A1 B1 A2"), got("d", "B1 A1 A2")),
+            "0 of 0 lost; 0 came again, 0 of them unflagged; 1 pairs that two consumers saw in different order",
+        ),
+        (
+            (here("c", "d", group="q"), got("c", "A1"), planted(Fault.STRAY, "d", "A2"), got("d", "A2 A3")),
+            (
+                "0 of 0 lost; 0 came again, 0 of them unflagged; "
+                "1 of 2 went to another consumer than the one before of their group"
+            ),
+        ),
+    ],
+)
+def test_what_was_observed(parts, told):
+    assert observed(judged(*parts, END)) == told

@@ -11,6 +11,7 @@ from mqctl.experiments import acknowledgement, cases, ordering
 from mqctl.experiments.answers import Property
 from mqctl.experiments.events import Fault
 from mqctl.experiments.plan import Break, Ground, Params, ProducerPlan, Stream
+from mqctl.measurement.stamp import PUBLISHERS_MAX
 from mqctl.model import AckMode, Dialect, Topic
 
 PARAMS = Params(messages=400)
@@ -105,7 +106,8 @@ def test_what_is_known_is_told(name):
     where = next(each for each in GROUNDS if not CASES[name].lacks(Params(queue=Topic(native="/queue/mine")), each))
     told = CASES[name].expected(where)
     assert bool(told) == (
-        name in acknowledgement.CASES or name in {"many-producers", "strict-dispatch", "virtual-topic"}
+        name in acknowledgement.CASES
+        or name in {"many-producers", "strict-dispatch", "virtual-topic", "message-groups"}
     )
 
 
@@ -224,3 +226,30 @@ def test_artemis_is_asked_for_no_prefetch():
     assert plan_of("redelivery", where=ground("stomp", Dialect.ARTEMIS)).consumers[0].prefetch is None
     assert plan_of("redelivery").consumers[0].ack is AckMode.INDIVIDUAL
     assert ordering.CASES["one-producer"].expected(ground()) == ""
+
+
+@pytest.mark.parametrize(
+    ("groups", "producers", "streams"),
+    [(20, 2, [10, 10]), (50, 3, [17, 17, 16]), (1, 2, [1, 1]), (5000, 2, [2500] * 2)],
+)
+def test_groups_are_shared_out(groups, producers, streams):
+    plan = plan_of("message-groups", Params(messages=400, groups=groups, producers=producers))
+    assert [len(producer.streams) for producer in plan.producers] == streams
+    names = [stream.name for producer in plan.producers for stream in producer.streams]
+    assert len(set(names)) == len(names) <= PUBLISHERS_MAX
+
+
+@pytest.mark.parametrize(
+    ("dialect", "groups", "judged"),
+    [(Dialect.CLASSIC, 1024, True), (Dialect.CLASSIC, 1025, False), (Dialect.ARTEMIS, 5000, True)],
+)
+def test_that_groups_stay_is_judged_where_they_are_remembered(dialect, groups, judged):
+    plan = plan_of("message-groups", Params(messages=400, groups=groups), ground("stomp", dialect))
+    assert (Property.STICKY in plan.expect) == judged
+    strays = [place for place in plan.consumers[0].places if place.fault is Fault.STRAY]
+    assert [place.to for place in strays] == ["c2"]
+
+
+def test_one_consumer_alone_splits_no_group():
+    (consumer,) = plan_of("message-groups", Params(messages=400, consumers=1)).consumers
+    assert Fault.STRAY not in {place.fault for place in consumer.places}

@@ -39,6 +39,22 @@ def test_each_fault(fault, recorded):
     assert planter.missing == ((fault,) if fault.at == 9 else ())
 
 
+def test_a_stray_seems_to_come_to_another_once_one_of_its_producer_came():
+    planter = Planter([Place(2, Fault.STRAY, to="d")])
+    first, second, planted, stray = spoiled(planter, "A1 B1 A2")
+    assert [first.consumer, second.consumer] == ["c", "c"]
+    assert planted == Planted(Fault.STRAY, "d", "A", 2)
+    assert (stray.consumer, stray.producer, stray.n) == ("d", "A", 2)
+    assert planter.missing == ()
+
+
+def test_a_stray_that_finds_no_place_holds_up_no_other_fault():
+    planter = Planter([Place(1, Fault.STRAY, to="d"), Place(2, Fault.DROP)])
+    recorded = spoiled(planter, " ".join(f"{producer}1" for producer in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
+    assert shown(recorded).count("drop!") == 1
+    assert [place.fault for place in planter.missing] == [Fault.STRAY]
+
+
 def test_without_faults_there_is_nothing_to_do():
     assert Planter().idle
     assert not Planter([Place(1, Fault.DROP)]).idle
