@@ -25,6 +25,7 @@ from mqctl.bench.messages import (
     to_worker,
 )
 from mqctl.bench.team import Team
+from mqctl.measurement.sending import SWITCH_S
 from mqctl.target import Target
 
 TICK_S = 0.25
@@ -32,9 +33,6 @@ TICK_S = 0.25
 
 FOREVER_S = 3600.0
 """As long as one wait may be; another follows."""
-
-SWITCH_S = 0.0002
-"""How soon a thread that has a message to send gets its turn. Python's own 5 ms would make every message late."""
 
 
 T = TypeVar("T", Prepare, Go)

@@ -17,6 +17,7 @@ from mqctl.laboratory.archive import Folder, clock, host, versions
 from mqctl.laboratory.conversation import Arrival, Conversation, Forgotten
 from mqctl.laboratory.illustration import illustrate
 from mqctl.laboratory.outcome import Outcome
+from mqctl.laboratory.pace import punctual
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.trial import Place, examine
 from mqctl.measurement.stamp import SIZE_MIN, Mark, reader, writer
@@ -119,6 +120,11 @@ def recorded(place: Place, case: str, seed: int, header: Header) -> Iterator[Rec
     """
     folder = Folder(place.run_dir, f"{place.experiment}-{case}")
     place.begun(folder.path)
+    with punctual():
+        yield from _recorded(place, case, seed, header, folder)
+
+
+def _recorded(place: Place, case: str, seed: int, header: Header, folder: Folder) -> Iterator[Record]:
     folder.note(
         experiment=f"{place.experiment} {case}",
         seed=seed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from mqctl.experiments.history import Reader
 from mqctl.experiments.plan import Ground, Params, Plan
 from mqctl.laboratory.archive import Folder, clock, host, versions
 from mqctl.laboratory.illustration import illustrate
+from mqctl.laboratory.pace import punctual
 from mqctl.laboratory.run import Progress, Run, Terms
 from mqctl.laboratory.scribe import Scribe
 from mqctl.measurement.verdict import Verdict
@@ -95,7 +97,13 @@ def trial(case: Case, params: Params, terms: Terms, place: Place, seed: int) -> 
     terms = replace(terms, rate=terms.rate or plan.rate, seed=seed)
     folder = Folder(place.run_dir, f"{place.experiment}-{case.name}")
     place.begun(folder.path)
-    folder.note(**_facts(plan, params, terms, place, seed))
+    with nullcontext() if terms.rate is None else punctual():
+        folder.note(**_facts(plan, params, terms, place, seed))
+        return _tried(case, plan, terms, place, folder)
+
+
+def _tried(case: Case, plan: Plan, terms: Terms, place: Place, folder: Folder) -> Trial:
+    seed = terms.seed
     run: Run | None = None
     try:
         with folder.history.open("xb", buffering=0) as file, Scribe(file, _header(plan, place, seed)) as scribe:

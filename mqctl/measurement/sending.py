@@ -14,6 +14,9 @@ from mqctl.model import Confirmed, PublishOutcome, Rejected, Unknown
 LATE_NS = 1_000_000
 """A message that goes out so long after its time was sent late."""
 
+SWITCH_S = 0.0002
+"""How soon a thread that has a message to send gets its turn. Python's own 5 ms would make every message late."""
+
 REASONS_MAX = 5
 """So many different reasons are kept."""
 
