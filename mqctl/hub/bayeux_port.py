@@ -26,6 +26,8 @@ from mqctl.protocols.bayeux.spec import ConnectionType
 
 _NS_PER_S: Final = 1_000_000_000
 _SLACK_S: Final = 0.001
+_UNREAD_NS: Final = 1_000_000_000
+"""How soon to look again after a client that does not read, whatever is overdue: it cannot be told."""
 _PARCEL: Final = b"parcel"
 """Where ports that let the same messages wait share how they do."""
 _address: Final[Callable[[Message], Address]] = attrgetter("address")
@@ -307,6 +309,8 @@ class BayeuxPort:
     def set_timer(self, now_ns: int) -> None:
         """Come back when the session wants to be asked again."""
         deadline_ns = self.session.next_deadline_ns()
+        if self._pusher is not None and not self._pusher.ready:
+            deadline_ns = max(deadline_ns, now_ns + _UNREAD_NS)
         if self._timer is not None:
             if deadline_ns >= self._timer_ns:
                 return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
-from mqctl.protocols.bayeux.session import Terms
+from mqctl.protocols.bayeux.session import ServerSession, Terms
 from tests.hub.bayeux import Poller, Socket
 from tests.hub.raw_web import ask
+from tests.hub.test_bayeux_protocol import server_of
 
 pytestmark = pytest.mark.parametrize("via", ["web-socket"], indirect=True)
 
@@ -66,3 +68,30 @@ class TestWhatWaited:
             hub.client().publish("/topic/a", *[json.dumps([number, FILL]).encode() for number in range(100)])
             with Stream(hub, poller) as stream:
                 assert [number for number, _ in stream.data(100)] == list(range(100))
+
+
+def choked(hub, client_id):
+    """Whether its connection takes no more just now."""
+    return hub.thread.ask(lambda it: not server_of(it).sessions[client_id].port._pusher.ready)
+
+
+class TestWhoDoesNotRead:
+    @pytest.fixture
+    def hub(self, start):
+        return start(bayeux_terms=Terms(timeout_ms=100), write_buffer_bytes=10_000)
+
+    def test_costs_no_time(self, hub, monkeypatch):
+        """Its connect cannot be answered when its time is over, and not until it reads."""
+        looks = []
+        look = ServerSession.next_deadline_ns
+        monkeypatch.setattr(ServerSession, "next_deadline_ns", lambda self: looks.append(self) or look(self))
+        with Socket(hub.endpoint) as sock, Socket(hub.endpoint) as writer:
+            sock.subscribe("/a").connected()
+            sock.tell("/meta/connect", connectionType="websocket")
+            while not choked(hub, sock.client_id):
+                writer.publish("/a", FILL * 1000)
+            looks.clear()
+            time.sleep(0.5)  # this is for how long it does not read
+            assert len(looks) < 20
+            while "/meta/connect" not in [each["channel"] for each in sock.next()]:
+                pass
