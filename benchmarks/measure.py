@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import statistics
 import subprocess
@@ -12,17 +13,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 ROOT = Path(__file__).parent.parent
 MQCTL = str(Path(sys.executable).parent / "mqctl")
+
+BOOTSTRAPS = 10_000
+
+T = TypeVar("T")
 
 # The settings of whoever runs this must not take part.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MQCTL_")}
 
 
-def in_turn(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
+def in_turn(rounds: int, *measures: Callable[[], T]) -> list[list[T]]:
     """Run all measures once to warm up, then `rounds` times in turn; the results of each."""
-    results: list[list[float]] = [[] for _ in measures]
+    results: list[list[T]] = [[] for _ in measures]
     for round_ in range(-1, rounds):
         for result, measure in zip(results, measures, strict=True):
             value = measure()
@@ -35,6 +41,15 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
     """The median of the ratios pair by pair, with their range."""
     pairs = sorted(a / b for a, b in zip(ours, theirs, strict=True))
     return f"{statistics.median(pairs):.2f}× ({pairs[0]:.2f} to {pairs[-1]:.2f})"
+
+
+def interval(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """The median of the ratios pair by pair, with its 95 % interval by the bootstrap: by pairs drawn anew."""
+    pairs = [a / b for a, b in zip(ours, theirs, strict=True)]
+    draw = random.Random(0)
+    medians = sorted(statistics.median(draw.choices(pairs, k=len(pairs))) for _ in range(BOOTSTRAPS))
+    low, high = medians[round(0.025 * BOOTSTRAPS)], medians[round(0.975 * BOOTSTRAPS) - 1]
+    return f"{statistics.median(pairs):.2f}× ({low:.2f} to {high:.2f})"
 
 
 def median(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
