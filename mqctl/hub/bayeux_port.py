@@ -147,8 +147,7 @@ class BayeuxPort:
             return
         pusher = self._pusher
         if (pusher is None or pusher.ready) and self._in_turn(now_ns):
-            messages, reply = session.poll(now_ns, pushed=pusher is not None)
-            self._say(cast("list[Message]", messages), reply)
+            self._say(*self._poll(now_ns))
         if pusher is not None:
             pusher.flush()
             if pusher.ready and session.pressing:  # a reply's worth went, and others have their turn
@@ -214,8 +213,7 @@ class BayeuxPort:
         now_ns = monotonic_ns()
         self._waiter = waiter = self._exchange.loop.create_future()
         if self._in_turn(now_ns):
-            messages, reply = self.session.poll(now_ns, pushed=self._pusher is not None)
-            self._say(cast("list[Message]", messages), reply, replies)
+            self._say(*self._poll(now_ns), replies)
         self.set_timer(now_ns)
         return waiter
 
@@ -269,6 +267,10 @@ class BayeuxPort:
     def _in_turn(self, now_ns: int) -> bool:
         """Whether what waits may be said now; a connect that only messages would end may have to wait for more."""
         return self._pusher is not None or not self.session.eager(now_ns) or self._rounds.join(self)
+
+    def _poll(self, now_ns: int) -> tuple[list[Message], BayeuxMessage | None]:
+        messages, reply = self.session.poll(now_ns, pushed=self._pusher is not None, apart=self._waiter is not None)
+        return cast("list[Message]", messages), reply
 
     def _say(
         self, messages: Sequence[Message], reply: BayeuxMessage | None, replies: Sequence[BayeuxMessage] = ()

@@ -70,6 +70,21 @@ class TestWhatWaited:
                 assert [number for number, _ in stream.data(100)] == list(range(100))
 
 
+def test_a_connect_does_not_overtake_the_stream(start):
+    """What waits because the stream is not read comes by the stream, behind what was written there before."""
+    hub = start(write_buffer_bytes=10_000)
+    with Poller(hub.endpoint) as poller:
+        poller.subscribe("/a").connected()
+        with Stream(hub, poller) as stream:
+            sent = 0
+            while not choked(hub, poller.client_id) or sent % 10:
+                hub.client().publish("/topic/a", json.dumps([sent, FILL * 1000]).encode())
+                sent += 1
+            (reply,) = poller.say("/meta/connect", connectionType="eventsource")
+            assert reply["successful"]
+            assert [number for number, _ in stream.data(sent)] == list(range(sent))
+
+
 def choked(hub, client_id):
     """Whether its connection takes no more just now."""
     return hub.thread.ask(lambda it: not server_of(it).sessions[client_id].port._pusher.ready)

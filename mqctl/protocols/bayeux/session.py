@@ -215,19 +215,20 @@ class ServerSession:
         """Whether only messages are why a connect would be answered now: it could wait for more of them."""
         return self._urgent and self.held is not None and now_ns < self.held.until_ns
 
-    def poll(self, now_ns: int, *, pushed: bool) -> tuple[list[Item], Message | None]:
+    def poll(self, now_ns: int, *, pushed: bool, apart: bool = False) -> tuple[list[Item], Message | None]:
         """What is to be sent now: messages, and the reply to a connect.
 
         Args:
             now_ns: Now.
             pushed: Whether messages may be sent without that reply.
+            apart: Whether it goes another way than those, and is to overtake none.
         """
         if self._lazy_ns is not None and now_ns >= self._lazy_ns:
             self._urgent = True
         pushed = pushed and not self.deliver_only
         held = self.held
         if held is not None and (now_ns >= held.until_ns or (self._urgent and not pushed)):
-            return self._take(), self._answer(held, now_ns)
+            return ([] if pushed and apart else self._take()), self._answer(held, now_ns)
         return (self._take() if self._urgent and pushed else []), None
 
     def _answer(self, held: Held, now_ns: int) -> Message:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mqctl.protocols.bayeux.message import Message
 from mqctl.protocols.bayeux.queue import Fate
 from mqctl.protocols.bayeux.session import State
 from tests.unit.protocols.bayeux.house import MS, Caller, House
@@ -397,6 +398,16 @@ class TestBounds:
         assert caller.session.pressing is not deliver_only
         caller.poll()
         assert not caller.session.pressing
+
+    @pytest.mark.parametrize("deliver_only", [False, True])
+    def test_a_reply_that_goes_apart_takes_along_what_connects_alone_deliver(self, deliver_only):
+        house = House(deliver_only=deliver_only)
+        caller = Caller(house, socket=True).subscribe("/a")
+        house.send("/a", b"1")
+        caller.session.connect(Message(channel="/meta/connect"), house.now_ns, may_hold=True)
+        messages, reply = caller.session.poll(house.now_ns, pushed=True, apart=True)
+        assert reply is not None
+        assert len(messages) == deliver_only
 
 
 def test_only_messages_make_a_connect_eager(house):
