@@ -26,7 +26,7 @@ from mqctl.protocols.bayeux.client import Client, Options, State
 from mqctl.protocols.bayeux.client_actions import Action, Answered, Forgotten, Listen, Lost, Send
 from mqctl.protocols.bayeux.message import MessageError, batch, decode
 from mqctl.protocols.bayeux.resume import SavedSession
-from mqctl.protocols.bayeux.spec import ConnectionType, Ext
+from mqctl.protocols.bayeux.spec import ConnectionType, Delivery, Ext
 from mqctl.target import Endpoint, Target, is_encrypted, is_web_socket
 
 USUAL_PATH: Final = "/cometd"
@@ -50,6 +50,8 @@ class BayeuxAdapter:
 
     Args:
         kept: A session to go on with, or to keep; else each connection has one that ends with it.
+        delivery: When messages are to come; None is as keeps their order: `ACKNOWLEDGED` by long-polling, if the
+            server can. A server that cannot do what is asked for is an UnsupportedError of `connect`.
     """
 
     info: ClassVar[AdapterInfo] = AdapterInfo(
@@ -60,8 +62,8 @@ class BayeuxAdapter:
         features=frozenset({"headers", "wildcards"}),
     )
 
-    def __init__(self, kept: Kept | None = None) -> None:
-        self._kept = kept
+    def __init__(self, kept: Kept | None = None, delivery: Delivery | None = None) -> None:
+        self._kept, self._delivery = kept, delivery
         # What is kept is acknowledged by the user, so that it was printed before the server forgets it.
         mine = self.info if kept is None else replace(self.info, ack_modes=frozenset({AckMode.INDIVIDUAL}))
         self._refusals = Refusals(mine)
@@ -79,7 +81,7 @@ class BayeuxAdapter:
         sockets = Dialer(target, text=True, end=END, headers=authorization(target)) if web else None
 
         def attempt(endpoint: Endpoint, deadline: float) -> Connection:
-            call = _Call(target, endpoint, deadline, sink, self._kept, self._refusals)
+            call = _Call(target, endpoint, deadline, sink, self._kept, self._delivery, self._refusals)
             return _attempt(call, polling, sockets)
 
         return try_each(target, attempt)
@@ -93,6 +95,7 @@ class _Call(NamedTuple):
     deadline: float
     sink: EventSink
     kept: Kept | None
+    delivery: Delivery | None
     refusals: Refusals
 
     @property
@@ -145,6 +148,7 @@ def _connect(carrier: Carrier, call: _Call, notice: str | None) -> BayeuxConnect
         if lack is not None:
             client = Client(_options(carrier, call), random.Random())  # noqa: S311
             actions = _shake_hands(carrier, client, call)
+            _require(call.delivery, client)
             if call.kept is not None:
                 call.kept.begin(client, str(call.endpoint), carrier.connection_type)
             notices += [lack] if lack else []
@@ -184,14 +188,28 @@ def _resume(carrier: Carrier, client: Client, call: _Call) -> str | None:
     return f"the session in {call.kept.name} cannot be resumed: {said}, {lack}"
 
 
+def _require(delivery: Delivery | None, client: Client) -> None:
+    """See that messages come as they are to.
+
+    Raises:
+        UnsupportedError: They do not.
+    """
+    if delivery is Delivery.CONNECTS_ONLY and not client.waits:
+        raise UnsupportedError(f"the server knows no {Ext.DELIVER_ONLY} that a session could ask for")
+    if delivery is Delivery.ACKNOWLEDGED and not client.acknowledges:
+        raise UnsupportedError("the server has no acknowledgement extension")
+
+
 def _options(carrier: Carrier, call: _Call) -> Options:
+    # Two connections race each other, so that only what connects alone bring is in order; a WebSocket has one.
+    usual = Delivery.ACKNOWLEDGED if carrier.connection_type is ConnectionType.LONG_POLLING else Delivery.DEFAULT
+    delivery = call.delivery or usual
     return Options(
         connection_type=carrier.connection_type,
-        # Two connections race each other, so that only what connects alone bring is in order; a WebSocket has one.
-        ack=carrier.connection_type is ConnectionType.LONG_POLLING or call.kept is not None,
+        ack=delivery is Delivery.ACKNOWLEDGED or call.kept is not None,
         by_hand=call.kept is not None,
         epoch_ns=time.time_ns() - time.monotonic_ns(),
-        ext=_login(call.target),
+        ext=_login(call.target) | ({Ext.DELIVER_ONLY: True} if delivery is Delivery.CONNECTS_ONLY else {}),
         grace_ms=round(call.target.heart_beat_s * 1000) or None,
     )
 

@@ -95,6 +95,8 @@ class Client:
         """When to call `wake`, if nothing comes before."""
         self.acknowledges = False
         """Whether the server keeps messages until it is told that they came."""
+        self.waits = False
+        """Whether messages come with replies to connects only, because a handshake asked for that."""
         self.batch = 0
         """The last batch that came whole, of those that it keeps."""
         self.clocks = Clocks(options.epoch_ns)
@@ -246,6 +248,7 @@ class Client:
             return self._lose("the server does not say which session it made")
         self._client_id = reply.client_id
         self.acknowledges = self._options.ack and bool(ext_of(reply, Ext.ACK))
+        self.waits = ext_of(reply, Ext.DELIVER_ONLY) is True
         self.state = State.OPEN
         self._had_one = True
         actions = [*self._take_up(), *self._connect_soon(now_ns)]

@@ -34,6 +34,17 @@ class ConnectionType(enum.StrEnum):
     CALLBACK_POLLING = "callback-polling"
 
 
+class Delivery(enum.StrEnum):
+    """When a session gets messages, as its client asks for it."""
+
+    DEFAULT = "default"
+    """With any reply, and over a socket as they come."""
+    CONNECTS_ONLY = "connects-only"
+    """With replies to connects only (CometD's metaConnectDeliverOnly), one after the other."""
+    ACKNOWLEDGED = "acknowledged"
+    """Likewise; and what came is acknowledged with the next connect, or comes again (CometD's ack extension)."""
+
+
 class Reconnect(enum.StrEnum):
     """What a client is to do after a reply (Bayeux, 2.4.1)."""
 

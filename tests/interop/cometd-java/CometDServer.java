@@ -1,6 +1,7 @@
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Map;
+import org.cometd.bayeux.Channel;
 import org.cometd.bayeux.server.BayeuxServer;
 import org.cometd.bayeux.server.ServerMessage;
 import org.cometd.bayeux.server.ServerSession;
@@ -26,7 +27,8 @@ import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
  *
  * <p>Port 0 is any that is free. The options are those of CometD, such as timeout and maxInterval, and besides these
  * maxInactive, the milliseconds of its activity extension, and timestamp=true. Anybody may do anything that CometD
- * allows. It says its port when it serves, and of each session that ends whether its time was over; SIGTERM ends it.
+ * allows. A session can ask for metaConnectDeliverOnly in ext of its handshake. It says its port when it serves, and of
+ * each session that ends whether its time was over; SIGTERM ends it.
  */
 public class CometDServer {
     private static final String MAPPING = "/cometd/*";
@@ -66,10 +68,29 @@ public class CometDServer {
         System.out.println("{\"" + name + "\": " + value + "}");
     }
 
+    /** A session whose handshake has ext.metaConnectDeliverOnly true gets that of CometD's, and is told so. */
+    private static class DeliverOnly implements BayeuxServer.Extension {
+        private static final String NAME = "metaConnectDeliverOnly";
+
+        @Override
+        public boolean sendMeta(ServerSession session, ServerMessage.Mutable reply) {
+            ServerMessage.Mutable request = reply.getAssociated();
+            if (reply.isSuccessful()
+                    && Channel.META_HANDSHAKE.equals(reply.getChannel())
+                    && request.getExt() != null
+                    && Boolean.TRUE.equals(request.getExt().get(NAME))) {
+                session.setMetaConnectDeliveryOnly(true);
+                reply.getExt(true).put(NAME, true);
+            }
+            return true;
+        }
+    }
+
     private static void extend(BayeuxServerImpl bayeux) {
         bayeux.addExtension(new AcknowledgedMessagesExtension());
         bayeux.addExtension(new TimesyncExtension());
         bayeux.addExtension(new BinaryExtension());
+        bayeux.addExtension(new DeliverOnly());
         if (bayeux.getOption("timestamp") != null) {
             bayeux.addExtension(new TimestampExtension());
         }

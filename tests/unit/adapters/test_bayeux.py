@@ -35,6 +35,7 @@ from mqctl.model import (
     Topic,
     Unknown,
 )
+from mqctl.protocols.bayeux.spec import Delivery
 from mqctl.target import Endpoint, Secret, Target
 from mqctl.testing.recorder import Recorder
 from tests.unit.adapters.fake_bayeux import PATIENCE_S, FakeServer, fake_server, refusal, reply
@@ -148,6 +149,35 @@ class TestConnecting:
         (fault,) = recorder.of(Fault)
         assert fault.reason.startswith("no WebSocket here, so this is long-polling (")
         assert "400" in fault.reason
+
+    @pytest.mark.parametrize(
+        ("delivery", "asked"),
+        [
+            (None, {"ack": True}),
+            (Delivery.DEFAULT, None),
+            (Delivery.CONNECTS_ONLY, {"metaConnectDeliverOnly": True}),
+            (Delivery.ACKNOWLEDGED, {"ack": True}),
+        ],
+    )
+    def test_when_messages_are_to_come_is_asked_for(self, fake, target, delivery, asked):
+        fake.answers["/meta/handshake"] = lambda message: [
+            reply(message, clientId="c1", supportedConnectionTypes=["long-polling"], ext=message.get("ext"))
+        ]
+        BayeuxAdapter(delivery=delivery).connect(target, sink=Recorder(PATIENCE_S)).close()
+        extensions = dict(fake.requests[0][1][0].get("ext", {}))
+        extensions.pop("timesync")
+        assert (extensions or None) == asked
+
+    @pytest.mark.parametrize(
+        ("delivery", "says"),
+        [
+            (Delivery.CONNECTS_ONLY, "knows no metaConnectDeliverOnly"),
+            (Delivery.ACKNOWLEDGED, "has no acknowledgement extension"),
+        ],
+    )
+    def test_a_server_that_cannot_deliver_so_is_refused(self, fake, target, delivery, says):
+        with pytest.raises(UnsupportedError, match=says):
+            BayeuxAdapter(delivery=delivery).connect(target, sink=Recorder(PATIENCE_S))
 
     def test_the_usual_path(self, fake, target):
         with connected(target, path="") as (connection, _):

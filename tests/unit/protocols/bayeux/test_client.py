@@ -268,6 +268,15 @@ class TestAcknowledgement:
         assert talk.cycle.ext is UNSET
 
 
+@pytest.mark.parametrize(("said", "waits"), [({}, False), ({"metaConnectDeliverOnly": True}, True)])
+def test_whether_messages_wait_for_connects_is_what_the_server_says(said, waits):
+    talk = Talk(ext={"metaConnectDeliverOnly": True})
+    talk.open()
+    assert talk.cycle.ext == {"metaConnectDeliverOnly": True}
+    talk.shake(ext=said)
+    assert talk.client.waits is waits
+
+
 class TestRequests:
     def test_a_publish(self, talk):
         request, (send,) = talk.client.publish("/a", Raw(b'{"x":1}'), {"headers": {"a": "b"}})
