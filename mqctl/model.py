@@ -139,6 +139,8 @@ class UnknownCause(enum.StrEnum):
 
     LOST = "lost"
     TIMEOUT = "timeout"
+    PARTLY = "partly"
+    """A part of its transaction was refused, and the rest may have been done."""
 
 
 class Unknown(NamedTuple):

@@ -12,6 +12,8 @@ The laws, each a test of the contract suite:
 * What a transport or broker cannot do raises `UnsupportedError` before a byte is sent; what nobody could, `UsageError`.
 * Once the connection is lost or closed, `submit` gives `Unknown`, and what else needs the broker raises
   `ConnectionLost`.
+* Nothing of a transaction is done before `commit`, all of it in its order then, and nothing after `abort` or once its
+  connection is lost.
 * `close` may be called any number of times.
 """
 
@@ -50,7 +52,8 @@ class AdapterInfo:
     confirmation: Confirmation
     features: frozenset[str]
     """Any of: headers, content-type, reply-to, persistent, expires, priority, qos, retain, wildcards, selector,
-    durable, prefetch, nack, shared, session (the broker remembers what a client subscribed to while it is away)."""
+    durable, prefetch, nack, transactions, shared, session (the broker remembers what a client subscribed to while it
+    is away)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,62 @@ class PendingPublish(Protocol):
 
     def outcome(self, timeout_s: float) -> PublishOutcome:
         """Wait for the outcome; after `timeout_s` it is Unknown. Never raises."""
+        ...
+
+
+class Transaction(Protocol):
+    """Messages and acknowledgements that the broker takes all at `commit`, or not at all.
+
+    It belongs to the live connection that began it: once that is lost, nothing of it is done. A token that was used in
+    it is used, whatever becomes of it: what an abort gives back comes again when the connection ends. After `commit` or
+    `abort` it is used up, and whoever uses it gets a `UsageError`.
+    """
+
+    def submit(self, message: Outgoing) -> None:
+        """Send a message as a part of it.
+
+        Raises:
+            UnsupportedError: As `Connection.submit`.
+            UsageError: As `Connection.submit`, or the transaction is used up.
+            ConnectionLost: The connection that began it is gone.
+        """
+        ...
+
+    def ack(self, token: AckToken) -> None:
+        """Tell the broker at `commit` that a message is done.
+
+        Raises:
+            UsageError: As `Connection.ack`, or the transaction is used up.
+            UnsupportedError: This broker does not acknowledge in transactions.
+            ConnectionLost: The connection that began it, or that brought the message, is gone.
+        """
+        ...
+
+    def nack(self, token: AckToken) -> None:
+        """Tell the broker at `commit` that a message is refused.
+
+        Raises:
+            UsageError, UnsupportedError, ConnectionLost: As `ack`.
+        """
+        ...
+
+    def commit(self) -> PendingPublish:
+        """Have all of it done. The outcome is that of everything in it.
+
+        It is Rejected where the broker refused to commit, so that nothing was done. Where it refused a part of it and
+        may have done the rest, and where the connection went away, it is Unknown.
+
+        Raises:
+            UsageError: The transaction is used up.
+        """
+        ...
+
+    def abort(self) -> PendingPublish:
+        """Have nothing of it done. The outcome tells whether the broker knows; it does when the connection ends.
+
+        Raises:
+            UsageError: The transaction is used up.
+        """
         ...
 
 
@@ -147,6 +206,15 @@ class Connection(Protocol):
             UsageError: The token is of another connection or was used before.
             UnsupportedError: The protocol has no negative acknowledgement.
             ConnectionLost: The connection is gone, and the broker will deliver the message again.
+        """
+        ...
+
+    def begin(self) -> Transaction:
+        """Begin a transaction; several may be open.
+
+        Raises:
+            UnsupportedError: The transport has none; nothing was sent.
+            ConnectionLost: The connection is gone.
         """
         ...
 

@@ -10,7 +10,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Final, Self
 
-from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.bayeux_carrier import Carrier, Piece
 from mqctl.adapters.bayeux_kept import Kept
 from mqctl.adapters.bayeux_routes import Routes
@@ -326,6 +326,10 @@ class BayeuxConnection:
         """Bayeux has none."""
         self._refuse_in_sink()
         raise UnsupportedError("Bayeux has no negative acknowledgement")
+
+    def begin(self) -> Transaction:
+        """Bayeux has none."""
+        raise self._refusals.no_transactions()
 
     def stats(self) -> ConnectionStats:
         """See `Connection.stats`."""

@@ -37,6 +37,7 @@ _HINTS: Final = {
     "reply-to": "over MQTT it needs --mqtt-version 5",
     "qos": "it belongs to MQTT",
     "retain": "it belongs to MQTT",
+    "transactions": "they belong to STOMP",
     "shared": "it belongs to MQTT; a queue shares its messages too",
 }
 
@@ -72,6 +73,10 @@ class Refusals:
             raise UnsupportedError(f"{self._info.name} has no {spec.ack_mode} acknowledgement")
         if spec.retained is Retained.ONLY and "retain" not in self._info.features:
             raise self._missing("retain", "retained messages")
+
+    def no_transactions(self) -> UnsupportedError:
+        """The refusal to begin a transaction, for a transport that has none."""
+        return self._missing("transactions", "transactions")
 
     def _refuse(self, wish: object, table: tuple[tuple[str, str, str], ...]) -> None:
         for attribute, feature, what in table:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mqctl.adapters.base import Connection
+from mqctl.adapters.base import Connection, PendingPublish, Transaction
 from mqctl.adapters.inbox import Inbox
 from mqctl.adapters.repeats import Repeats
-from mqctl.errors import UsageError
-from mqctl.model import AckToken, ConnectionEvent, Delivery, SubscriptionId
+from mqctl.errors import ConnectionLost, UsageError
+from mqctl.model import AckToken, ConnectionEvent, Delivery, Outgoing, SubscriptionId
 
 
 class Line:
@@ -98,3 +98,42 @@ def stamped(token: AckToken, owner: object) -> Stamped:
     if not isinstance(native, Stamped) or native.line.owner is not owner:
         raise UsageError("this message was acknowledged before, or came over another connection")
     return native
+
+
+class LineTransaction:
+    """See `Transaction`; of a line's connection, and lost with it.
+
+    Args:
+        line: Which began it.
+        inner: The transaction of its connection.
+    """
+
+    def __init__(self, line: Line, inner: Transaction) -> None:
+        self._line = line
+        self._inner = inner
+
+    def submit(self, message: Outgoing) -> None:
+        """See `Transaction.submit`."""
+        self._inner.submit(message)
+
+    def ack(self, token: AckToken) -> None:
+        """See `Transaction.ack`."""
+        self._inner.ack(self._own(token))
+
+    def nack(self, token: AckToken) -> None:
+        """See `Transaction.nack`."""
+        self._inner.nack(self._own(token))
+
+    def commit(self) -> PendingPublish:
+        """See `Transaction.commit`."""
+        return self._inner.commit()
+
+    def abort(self) -> PendingPublish:
+        """See `Transaction.abort`."""
+        return self._inner.abort()
+
+    def _own(self, token: AckToken) -> AckToken:
+        line, inner = stamped(token, self._line.owner)
+        if line is not self._line:
+            raise ConnectionLost("the transaction and the message are of different connections, of which one was lost")
+        return inner

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import ClassVar, Final, Self, assert_never
 
 from mqctl import __version__
-from mqctl.adapters.base import AdapterInfo, ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.base import AdapterInfo, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.mailbox import Mailbox
 from mqctl.adapters.pending import Settled
@@ -237,6 +237,10 @@ class MemoryConnection:
     def nack(self, token: AckToken) -> None:
         """See `Connection.nack`: the message comes again, and after too many refusals goes to the queue `DLQ`."""
         self._settle(token, Broker.nack)
+
+    def begin(self) -> Transaction:
+        """There are none here."""
+        raise _REFUSALS.no_transactions()
 
     def stats(self) -> ConnectionStats:
         """See `Connection.stats`. Bytes are payload only."""

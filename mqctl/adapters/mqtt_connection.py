@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
@@ -298,6 +298,10 @@ class MqttConnection:
         """MQTT has none."""
         self._refuse_in_sink()
         raise UnsupportedError("MQTT has no negative acknowledgement")
+
+    def begin(self) -> Transaction:
+        """MQTT has none."""
+        raise self._terms.refusals.no_transactions()
 
     def stats(self) -> ConnectionStats:
         """See `Connection.stats`."""

@@ -18,8 +18,8 @@ from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
-from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec
-from mqctl.adapters.line import Line, stamped
+from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
+from mqctl.adapters.line import Line, LineTransaction, stamped
 from mqctl.adapters.pending import Settled
 from mqctl.adapters.repeats import Repeats
 from mqctl.backoff import Backoff, Policy
@@ -171,6 +171,13 @@ class ReconnectingConnection:
         except ConnectionLost:
             if self._is_over():
                 raise
+
+    def begin(self) -> Transaction:
+        """See `Connection.begin`; waits for a connection as long as one is sought."""
+        line = self._line or self._next_line(None)
+        if line is None:
+            raise ConnectionLost(self._end_reason())
+        return LineTransaction(line, line.connection.begin())
 
     def stats(self) -> ConnectionStats:
         """See `Connection.stats`; of all connections together."""

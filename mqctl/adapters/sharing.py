@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-from mqctl.adapters.base import Connection, ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.base import Connection, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.errors import ConnectionLost, MqctlError, UsageError
 from mqctl.model import (
     AckToken,
@@ -140,6 +140,10 @@ class Share:
     def nack(self, token: AckToken) -> None:
         """See `Connection.nack`."""
         self._connection.nack(token)
+
+    def begin(self) -> Transaction:
+        """See `Connection.begin`."""
+        return self._connection.begin()
 
     def stats(self) -> ConnectionStats:
         """Of the whole connection."""

@@ -41,7 +41,7 @@ class StompAdapter:
         features=frozenset(
             {
                 *("headers", "content-type", "reply-to", "persistent", "expires", "priority"),
-                *("wildcards", "selector", "durable", "prefetch", "nack"),
+                *("wildcards", "selector", "durable", "prefetch", "nack", "transactions"),
             }
         ),
     )

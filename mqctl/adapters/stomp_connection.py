@@ -9,14 +9,15 @@ from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
-from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec
+from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.pending import Receipts, Settled
 from mqctl.adapters.stomp_events import PLAIN_NAMES, TOPICS_KEPT, FrameReader, Unacknowledged
+from mqctl.adapters.stomp_transaction import StompTransaction
 from mqctl.adapters.stomp_transport import Transport, protocol
-from mqctl.errors import ConnectionLost, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, MqctlError, UnsupportedError, UsageError
 from mqctl.model import (
     AckMode,
     AckToken,
@@ -93,6 +94,7 @@ class StompConnection:
         self._destinations: dict[Topic, str] = {}
         self._durables: dict[SubscriptionId, str] = {}
         self._subscription_numbers = count(1)
+        self._transaction_numbers = count(1)
         self._unasked = False
         """Whether a frame went out whose fate nobody asks for; a complaint may be about that one."""
         self._ending = Ending(transport, sink)
@@ -136,15 +138,7 @@ class StompConnection:
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`."""
-        self._refuse_in_sink()
-        self._refusals.refuse_message(message)
-        if self._web_socket:
-            refuse_binary(self._dialect, message.payload)
-        destination = self._destinations.get(message.topic) or self._destination(message.topic)
-        _refuse_reserved(message.headers, RESERVED_ON_SEND)
-        headers = send_headers(self._dialect, message, destination, now_ms=time.time_ns() // 1_000_000)
-        if not _travels_as_text(message):
-            headers[Header.CONTENT_LENGTH] = str(len(message.payload))
+        destination, headers = self.addressed(message)
         if self._receipts.lost is not None:
             return Settled(self._receipts.lost)
         if confirmation is Confirmation.BROKER:
@@ -155,6 +149,19 @@ class StompConnection:
         except OSError as error:
             return Settled(Unknown(self._broke(error), UnknownCause.LOST))
         return Settled(Confirmed(confirmation))
+
+    def addressed(self, message: Outgoing) -> tuple[str, dict[str, str]]:
+        """See `Desk`."""
+        self._refuse_in_sink()
+        self._refusals.refuse_message(message)
+        if self._web_socket:
+            refuse_binary(self._dialect, message.payload)
+        destination = self._destinations.get(message.topic) or self._destination(message.topic)
+        _refuse_reserved(message.headers, RESERVED_ON_SEND)
+        headers = send_headers(self._dialect, message, destination, now_ms=time.time_ns() // 1_000_000)
+        if not _travels_as_text(message):
+            headers[Header.CONTENT_LENGTH] = str(len(message.payload))
+        return destination, headers
 
     def _destination(self, topic: Topic) -> str:
         if len(self._destinations) >= TOPICS_KEPT:
@@ -288,24 +295,48 @@ class StompConnection:
 
     def ack(self, token: AckToken) -> None:
         """See `Connection.ack`."""
-        self._acknowledge("ack", token, cumulative=True)
+        self._acknowledge("ack", token)
 
     def nack(self, token: AckToken) -> None:
         """See `Connection.nack`."""
-        if self._transport.version is Version.V1_0:
-            raise UnsupportedError("STOMP 1.0, which this broker speaks, has no negative acknowledgement")
-        self._acknowledge("nack", token, cumulative=self._reading.nack_cumulative)
+        self._acknowledge("nack", token)
 
-    def _acknowledge(self, verb: str, token: AckToken, *, cumulative: bool) -> None:
+    def _acknowledge(self, verb: str, token: AckToken) -> None:
         self._refuse_in_sink()
-        wire_id = self._unacknowledged.use(token, cumulative=cumulative)
-        # Only STOMP 1.1 names the subscription; in 1.2 the id alone is unique (STOMP 1.2, ACK).
+        which = self.used(verb, token)
         self._unasked = True
-        which = (wire_id, token.subscription) if self._transport.version is Version.V1_1 else (wire_id,)
         try:
             getattr(self._protocol, verb)(*which)
         except OSError as error:
             raise ConnectionLost(self._broke(error)) from error
+
+    def used(self, verb: str, token: AckToken) -> tuple[str, ...]:
+        """See `Desk`."""
+        version = self._transport.version
+        if verb == "nack" and version is Version.V1_0:
+            raise UnsupportedError("STOMP 1.0, which this broker speaks, has no negative acknowledgement")
+        wire_id = self._unacknowledged.use(token, cumulative=verb == "ack" or self._reading.nack_cumulative)
+        # Only STOMP 1.1 names the subscription; in 1.2 the id alone is unique (STOMP 1.2, ACK).
+        return (wire_id, token.subscription) if version is Version.V1_1 else (wire_id,)
+
+    def begin(self) -> Transaction:
+        """See `Connection.begin`."""
+        return StompTransaction(self, self._protocol, self._dialect, str(next(self._transaction_numbers)))
+
+    def ask(self, send: Callable[[str], object]) -> PendingPublish:
+        """See `Desk`."""
+        self._refuse_in_sink()
+        pending = self._receipts.open()
+        if self._receipts.lost is not None:
+            raise ConnectionLost(self._receipts.lost.reason)
+        try:
+            send(pending.receipt)
+        except OSError as error:
+            raise ConnectionLost(self._broke(error)) from error
+        except MqctlError:
+            self._receipts.forget(pending)
+            raise
+        return pending
 
     def stats(self) -> ConnectionStats:
         """See `Connection.stats`."""

@@ -19,11 +19,14 @@ from mqctl.testing.laws_publish import PublishLaws
 from mqctl.testing.laws_retained import RetainedLaws
 from mqctl.testing.laws_session import SessionLaws
 from mqctl.testing.laws_subscribe import SubscribeLaws
+from mqctl.testing.laws_transactions import TransactionLaws
 from mqctl.testing.recorder import Recorder
 from mqctl.testing.subject import Subject, fresh_topic
 
 __all__ = ["AdapterContract", "Link", "Recorder", "Subject", "fresh_topic"]
 
 
-class AdapterContract(ConnectLaws, PublishLaws, SubscribeLaws, AcknowledgeLaws, RetainedLaws, SessionLaws):
+class AdapterContract(
+    ConnectLaws, PublishLaws, SubscribeLaws, AcknowledgeLaws, TransactionLaws, RetainedLaws, SessionLaws
+):
     """All laws. A subclass provides the fixture `subject`."""

@@ -69,6 +69,8 @@ class Reading:
     intent_subscribe: str = ""
     cumulative_per_connection: bool = False
     """Whether a cumulative ACK covers the whole connection instead of one subscription."""
+    untransacted: Mapping[str, str] = field(default_factory=dict)
+    """What a transaction cannot hold, `ack` or `nack`, and what the broker does with it."""
     nack_cumulative: bool = True
     """Whether NACK in client mode covers the earlier messages too."""
     redelivered_absent: bool | None = None
@@ -98,6 +100,7 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
         Dialect.CLASSIC: Reading(
             broker="ActiveMQ Classic",
             nack="moves the message to the dead-letter queue at once; a message that is not persistent is lost",
+            untransacted={"nack": "refuses a negative acknowledgement in a transaction"},
             nack_cumulative=False,
             redelivered_absent=False,
             web_socket_binary=False,
@@ -115,6 +118,7 @@ READINGS: Mapping[Dialect | None, Reading] = MappingProxyType(
         Dialect.ARTEMIS: Reading(
             broker="ActiveMQ Artemis",
             nack="acknowledges: the message is gone, and in client mode all earlier ones with it",
+            untransacted=dict.fromkeys(("ack", "nack"), "takes an acknowledgement at once, whatever its transaction"),
             prefetch=Prefetch.BYTES,
             prefetch_header="consumer-window-size",
             expiry=Expiry.EPOCH_MS,
@@ -361,6 +365,17 @@ def refuse_binary(dialect: Dialect | None, payload: bytes) -> None:
             f"{READINGS[dialect].broker} reads only text over WebSocket, and this payload is not UTF-8",
             hint="use stomp:// or stomp+ssl://",
         )
+
+
+def refuse_transacted(dialect: Dialect | None, verb: str) -> None:
+    """Refuse what a broker does not take into a transaction: `ack` or `nack`.
+
+    Raises:
+        UnsupportedError: It would be done at once, or refused.
+    """
+    reading = READINGS[dialect]
+    if verb in reading.untransacted:
+        raise UnsupportedError(f"{reading.broker} {reading.untransacted[verb]}")
 
 
 def _named(headers: Mapping[str, str], name: str) -> dict[str, str]:

@@ -69,3 +69,7 @@ def test_an_ack_mode_that_is_not_there_is_refused() -> None:
         refusals(ack_modes=frozenset({AckMode.AUTO})).refuse_subscription(
             SubscribeSpec(topic=TOPIC, ack_mode=AckMode.CLIENT)
         )
+
+
+def test_a_transport_without_transactions_says_so() -> None:
+    assert str(refusals().no_transactions()) == "X has no transactions"

@@ -40,6 +40,7 @@ from mqctl.model import (
     SubscriptionId,
     Topic,
     Unknown,
+    UnknownCause,
 )
 from mqctl.target import Endpoint, ReconnectOptions, Target
 from mqctl.testing import Recorder
@@ -60,6 +61,7 @@ class FakeLine:
         self.greeting = Connected(0, str(target.endpoints[0]), None, None)
         self.subscribed: list[SubscribeSpec] = []
         self.acked: list[object] = []
+        self.transactions: list[FakeTransaction] = []
         self.closed = False
         self.on_subscribe: Callable[[SubscriptionId], None] = lambda _name: None
         sink([self.greeting])
@@ -81,6 +83,10 @@ class FakeLine:
             raise ConnectionLost("gone")
         self.acked.append(token.native)
 
+    def begin(self) -> FakeTransaction:
+        self.transactions.append(FakeTransaction(self))
+        return self.transactions[-1]
+
     def stats(self) -> ConnectionStats:
         return ConnectionStats(1, 2, 3, 4)
 
@@ -96,6 +102,33 @@ class FakeLine:
     def close(self, *, timeout_s: float) -> None:
         if not self.closed:
             self.lose(expected=True)
+
+
+class FakeTransaction:
+    """One of a line."""
+
+    def __init__(self, line: FakeLine) -> None:
+        self.line = line
+        self.done: list[object] = []
+
+    def submit(self, message: Outgoing) -> None:
+        self._do(message.payload)
+
+    def ack(self, token: AckToken) -> None:
+        self._do(("ack", token.native))
+
+    def nack(self, token: AckToken) -> None:
+        self._do(("nack", token.native))
+
+    def commit(self) -> Settled:
+        return Settled(Unknown("gone", UnknownCause.LOST) if self.line.closed else CONFIRMED)
+
+    abort = commit
+
+    def _do(self, what: object) -> None:
+        if self.line.closed:
+            raise ConnectionLost("gone")
+        self.done.append(what)
 
 
 class FakeAdapter:
@@ -377,3 +410,30 @@ def test_who_is_stubborn_goes_on_whatever_the_broker_says_and_tells_it_once():
     connection.close()
     assert [event.reason for event in recorder.of(Fault)] == ["password", "HTTP"]
     assert len(recorder.of(Resumed)) == 1
+
+
+def test_a_transaction_goes_over_the_connection_that_began_it_or_over_none():
+    adapter = FakeAdapter()
+    connection, recorder = connected(adapter)
+    old = connection.begin()
+    message = Outgoing(topic=SPEC.topic, payload=b"m")
+    old.submit(message)
+    first = adapter.lines[0]
+    first.deliver(b"1", "s", "t1")
+    line = again(connection, adapter)
+    line.deliver(b"2", "s", "t2")
+    early, late = (event.ack for event in recorder.deliveries(2))
+    for use in (lambda: old.submit(message), lambda: old.ack(early), lambda: old.nack(early), lambda: old.ack(late)):
+        with pytest.raises(ConnectionLost):
+            use()
+    assert isinstance(old.commit().outcome(0), Unknown)
+    fresh = connection.begin()
+    fresh.submit(message)
+    fresh.ack(late)
+    with pytest.raises(ConnectionLost, match="different connections"):
+        fresh.ack(early)
+    assert (fresh.abort().outcome(0), fresh.commit().outcome(0)) == (CONFIRMED, CONFIRMED)
+    assert [each.done for each in (*first.transactions, *line.transactions)] == [[b"m"], [b"m", ("ack", "t2")]]
+    connection.close()
+    with pytest.raises(ConnectionLost):
+        connection.begin()

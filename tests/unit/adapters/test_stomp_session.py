@@ -463,6 +463,69 @@ class TestAcknowledge:
                 connection.ack(token)
 
 
+class TestTransactions:
+    """Each frame asks for a receipt, and the outcome is that of all."""
+
+    def commit(self, connection, peer):
+        """The outcome of a transaction with a message, and the headers of its frames by their commands."""
+        transaction = connection.begin()
+        transaction.submit(outgoing())
+        pending = transaction.commit()
+        return pending, {command: peer.next(command).headers for command in ("BEGIN", "SEND", "COMMIT")}
+
+    def test_it_is_confirmed_when_all_of_it_is(self):
+        """RabbitMQ confirms the COMMIT first."""
+        with FakeBroker() as broker, session(broker) as (connection, peer, _):
+            pending, frames = self.commit(connection, peer)
+            assert {headers["transaction"] for headers in frames.values()} == {"1"}
+            for command in ("COMMIT", "BEGIN"):
+                peer.send("RECEIPT", {"receipt-id": frames[command]["receipt"]})
+            assert isinstance(pending.outcome(0.05), Unknown)
+            assert not pending.done()
+            peer.send("RECEIPT", {"receipt-id": frames["SEND"]["receipt"]})
+            assert pending.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+            assert pending.done()
+
+    def test_a_commit_that_is_refused_rejects_all(self):
+        with FakeBroker() as broker, session(broker) as (connection, peer, _):
+            pending, frames = self.commit(connection, peer)
+            peer.send("ERROR", {"receipt-id": frames["COMMIT"]["receipt"], "message": "no room"})
+            assert pending.outcome(0.2) == Rejected("no room")
+
+    def test_with_a_part_refused_nobody_knows_about_the_rest(self):
+        """ActiveMQ Classic commits it."""
+        with FakeBroker() as broker, session(broker) as (connection, peer, _):
+            pending, frames = self.commit(connection, peer)
+            peer.send("ERROR", {"receipt-id": frames["SEND"]["receipt"], "message": "not allowed"})
+            for command in ("BEGIN", "COMMIT"):
+                peer.send("RECEIPT", {"receipt-id": frames[command]["receipt"]})
+            outcome = pending.outcome(PATIENCE_S)
+            assert isinstance(outcome, Unknown)
+            assert outcome.cause is UnknownCause.PARTLY
+            assert "not allowed" in outcome.reason
+
+    def test_what_is_refused_before_it_is_sent_is_no_part(self):
+        with FakeBroker({"server": CLASSIC}) as broker, session(broker) as (connection, peer, recorder):
+            subscribe(connection, AckMode.INDIVIDUAL)
+            peer.message(b"x", ack="a1")
+            transaction = connection.begin()
+            token = recorder.deliveries(1)[0].ack
+            for use, refusal in (
+                (lambda: transaction.nack(token), UnsupportedError),
+                (lambda: transaction.submit(outgoing(headers={"transaction": "2"})), UsageError),
+                (lambda: transaction.submit(outgoing(headers={"\ud800": "x"})), UsageError),
+            ):
+                with pytest.raises(refusal):
+                    use()
+            transaction.ack(token)
+            pending = transaction.commit()
+            for command in ("BEGIN", "ACK", "COMMIT"):
+                frame = peer.next(command)
+                assert frame.headers["transaction"] == "1"
+                peer.send("RECEIPT", {"receipt-id": frame.headers["receipt"]})
+            assert pending.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+
+
 class TestHeartBeats:
     def test_we_send_before_the_broker_would_miss_us(self):
         with FakeBroker({"heart-beat": "0,200"}) as broker, session(broker, heart_beat_s=0.2) as (_, peer, recorder):

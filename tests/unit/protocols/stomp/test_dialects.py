@@ -16,6 +16,7 @@ from mqctl.protocols.stomp.dialects import (
     promises_beats,
     refuse_ack_modes,
     refuse_binary,
+    refuse_transacted,
     send_headers,
     subscribe_headers,
 )
@@ -259,3 +260,13 @@ def test_rabbitmq_is_promised_no_heart_beats_over_web_socket(dialect, web_server
 def test_a_reply_address_is_the_header_of_its_name():
     message = Outgoing(topic=Topic(levels=("a",)), payload=b"", reply_to="/queue/answers")
     assert send_headers(Dialect.CLASSIC, message, "/topic/a", now_ms=0) == {"reply-to": "/queue/answers"}
+
+
+@pytest.mark.parametrize(("dialect", "refused"), [(CLASSIC, ["nack"]), (ARTEMIS, ["ack", "nack"]), (None, [])])
+def test_what_a_transaction_cannot_hold(dialect, refused):
+    for verb in ("ack", "nack"):
+        if verb in refused:
+            with pytest.raises(UnsupportedError, match="ActiveMQ"):
+                refuse_transacted(dialect, verb)
+        else:
+            refuse_transacted(dialect, verb)
