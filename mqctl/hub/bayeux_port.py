@@ -211,11 +211,19 @@ class BayeuxPort:
     def answer_connect(self, replies: Sequence[BayeuxMessage]) -> asyncio.Future[bytes | None]:
         """What a request with a connect is answered, then or now; None where a newer connect took its place."""
         now_ns = monotonic_ns()
+        self._heed_type()
         self._waiter = waiter = self._exchange.loop.create_future()
         if self._in_turn(now_ns):
             self._say(*self._poll(now_ns), replies)
         self.set_timer(now_ns)
         return waiter
+
+    def _heed_type(self) -> None:
+        """Push no more to a client that polls: what carried its messages may have broken without a word."""
+        held, pusher = self.session.held, self._pusher
+        if pusher is not None and held is not None and held.request.connection_type != ConnectionType.EVENT_SOURCE:
+            self._pusher = None
+            pusher.unbind(self.session, close=False)
 
     def give_up(self, waiter: asyncio.Future[bytes | None]) -> None:
         """The client of a connect that waits is gone; its session has as long as after any connect."""

@@ -10,7 +10,7 @@ import pytest
 from mqctl.protocols.bayeux.session import ServerSession, Terms
 from tests.hub.bayeux import Poller, Socket
 from tests.hub.raw_web import ask
-from tests.hub.test_bayeux_protocol import server_of
+from tests.hub.test_bayeux_protocol import poller_waits, server_of
 
 pytestmark = pytest.mark.parametrize("via", ["web-socket"], indirect=True)
 
@@ -83,6 +83,18 @@ def test_a_connect_does_not_overtake_the_stream(start):
             (reply,) = poller.say("/meta/connect", connectionType="eventsource")
             assert reply["successful"]
             assert [number for number, _ in stream.data(sent)] == list(range(sent))
+
+
+def test_who_polls_again_is_pushed_no_more(hub):
+    """A stream that broke unnoticed would swallow what the client waits for elsewhere."""
+    with Poller(hub.endpoint) as poller:
+        poller.subscribe("/a").connected()
+        with Stream(hub, poller) as stream:
+            waiting = poller.hold()
+            hub.until(lambda _: poller_waits(hub, poller))
+            hub.client().publish("/topic/a", b"1")
+            assert [each.get("data") for each in waiting.get().messages] == [1, None]
+            assert stream.sock.recv(1000) == b""
 
 
 def choked(hub, client_id):
