@@ -26,6 +26,7 @@ from mqctl.experiments.cases import (
 )
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Stream, Trouble
 from mqctl.model import AckMode, Dialect, Topic
+from mqctl.protocols.bayeux.spec import Delivery
 
 CLASSIC_GROUPS_MAX: Final = 1024
 """So many message groups ActiveMQ Classic remembers, unless it is told otherwise."""
@@ -257,23 +258,15 @@ def _mqtt_in_flight(in_flight: int) -> Planner:
     return plan
 
 
-def _bayeux(name: str, *, deliver_only: bool) -> Planner:
-    """Messages at an even pace, so that what each took can be told.
-
-    A session with acknowledgements gets them with the replies to its connects only (CometD, metaConnectDeliverOnly).
-    """
+def _bayeux(name: str, delivery: Delivery) -> Planner:
+    """Messages at an even pace, so that what each took can be told."""
 
     def plan(params: Params, ground: Ground, rng: random.Random) -> Plan:
         expect, topic = judged(replace(params, timed=True), (Property.FIFO, *INTACT)), ground.topic(params)
-        consumer = ConsumerPlan(
-            name="c1",
-            topic=topic,
-            session=deliver_only,
-            ack=AckMode.INDIVIDUAL if deliver_only else AckMode.AUTO,
-        )
+        consumer = ConsumerPlan(name="c1", topic=topic, delivery=delivery)
         return Plan(
             name=name,
-            mode="ack" if deliver_only else "plain",
+            mode="ack" if delivery is Delivery.ACKNOWLEDGED else "plain",
             producers=publishing(params, ground, topic, 1),
             consumers=[controlled(rng, consumer, expect, params.messages)],
             expect=expect,
@@ -379,10 +372,11 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
                 for in_flight in (1, 20)
             ),
             *(
-                Case(name=name, line=line, plan=_bayeux(name, deliver_only=deliver_only), lacks=_about_bayeux)
-                for name, line, deliver_only in (
-                    ("bayeux-default", "messages come as soon as there is a way for them", False),
-                    ("bayeux-deliver-only", "messages come with the replies to connects only", True),
+                Case(name=name, line=line, plan=_bayeux(name, delivery), lacks=_about_bayeux)
+                for name, line, delivery in (
+                    ("bayeux-default", "messages come as soon as there is a way for them", Delivery.DEFAULT),
+                    ("bayeux-deliver-only", "messages come with replies to connects only", Delivery.CONNECTS_ONLY),
+                    ("bayeux-acknowledged", "likewise, and they are acknowledged", Delivery.ACKNOWLEDGED),
                 )
             ),
         )

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from mqctl.experiments.answers import Property
 from mqctl.experiments.planting import Place
 from mqctl.model import AckMode, Dialect, Topic
+from mqctl.protocols.bayeux.spec import Delivery
 from mqctl.topics import STOMP_QUEUE_PREFIX
 
 GROUPS: Final = 20
@@ -97,6 +98,7 @@ class ConsumerPlan:
             its group.
         durable: Whether the broker remembers its subscription.
         late: Whether it is away until all was sent and confirmed. Whom the broker remembers was there before.
+        delivery: When a session of Bayeux is to get messages; None is as mqctl asks else.
         silent: Whether it is there to make work for the broker, and not in the history.
         heir: Whether it comes when another was killed, and not before.
         places: Where its record is spoiled.
@@ -122,6 +124,7 @@ class ConsumerPlan:
     session: bool = False
     durable: bool = False
     late: bool = False
+    delivery: Delivery | None = None
     silent: bool = False
     heir: bool = False
     places: Sequence[Place] = ()

@@ -82,6 +82,10 @@ class Wiring:
                 target = replace(target, heart_beat_s=STALL_BEAT_S)
         if plan is not None and plan.session:
             adapter, target = self._remembered(plan, target, session)
+        elif plan is not None and plan.delivery is not None:
+            from mqctl.adapters.bayeux import BayeuxAdapter  # noqa: PLC0415 - only where it is spoken
+
+            adapter = BayeuxAdapter(delivery=plan.delivery)
         if not self._lasting and (trouble is None or trouble.how is Break.KILL):
             return self._stack.enter_context(adapter.connect(target, sink=sink))
         return self._returning(adapter, target, sink)

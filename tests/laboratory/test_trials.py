@@ -171,7 +171,7 @@ def test_a_publisher_that_is_cut_off(hub, tmp_path, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
-@pytest.mark.parametrize("name", ["bayeux-default", "bayeux-deliver-only"])
+@pytest.mark.parametrize("name", ["bayeux-default", "bayeux-deliver-only", "bayeux-acknowledged"])
 def test_delivery_of_bayeux(hub, tmp_path, scheme, name):
     """Whether the generator kept its time depends on what else this machine does."""
     done = tried(ordering.CASES[name], hub[scheme], tmp_path)

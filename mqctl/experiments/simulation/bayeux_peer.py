@@ -20,7 +20,7 @@ from mqctl.protocols.bayeux.client import Client, Options
 from mqctl.protocols.bayeux.client_actions import Action, Answered, Deliver, Lane, Send
 from mqctl.protocols.bayeux.message import batch, decode, encode
 from mqctl.protocols.bayeux.payload import data_of, payload_of
-from mqctl.protocols.bayeux.spec import ConnectionType
+from mqctl.protocols.bayeux.spec import ConnectionType, Delivery, Ext
 from mqctl.topics import to_bayeux
 
 BODIES_MAX: Final = 100
@@ -87,12 +87,21 @@ class BayeuxPeer:
         role: What it is there for.
         dial: Opens its connections.
         keepsake: Of the session that it is to have the server keep, or to take up; None is not to.
+        delivery: When it is to get messages; None is as by default.
     """
 
-    def __init__(self, world: World, role: Role, dial: Dial, keepsake: Keepsake | None) -> None:
+    def __init__(
+        self, world: World, role: Role, dial: Dial, keepsake: Keepsake | None, delivery: Delivery | None
+    ) -> None:
         self._world, self._role, self._keepsake = world, role, keepsake
         kept = keepsake is not None
-        options = Options(connection_type=ConnectionType.LONG_POLLING, ack=kept, ext={}, grace_ms=None, by_hand=kept)
+        options = Options(
+            connection_type=ConnectionType.LONG_POLLING,
+            ack=kept or delivery is Delivery.ACKNOWLEDGED,
+            ext={Ext.DELIVER_ONLY: True} if delivery is Delivery.CONNECTS_ONLY else {},
+            grace_ms=None,
+            by_hand=kept,
+        )
         self._client = Client(options, world.rng)
         self._answers: dict[str, Callable[[], None]] = {}
         self._numbers = 0

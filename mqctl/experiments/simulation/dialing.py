@@ -82,7 +82,7 @@ class BayeuxWay:
                 wire.down.break_at(trouble.at, wire.reset)
             return wire
 
-        peer = BayeuxPeer(self._hub.world, role, join, keepsake)
+        peer = BayeuxPeer(self._hub.world, role, join, keepsake, None if plan is None else plan.delivery)
         peer.begin()
         return peer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from mqctl.experiments.events import Fault
 from mqctl.experiments.plan import Break, Ground, Params, ProducerPlan, Stream
 from mqctl.measurement.stamp import PUBLISHERS_MAX
 from mqctl.model import AckMode, Dialect, Topic
+from mqctl.protocols.bayeux.spec import Delivery
 
 PARAMS = Params(messages=400)
 CASES = {**ordering.CASES, **acknowledgement.CASES}
@@ -125,6 +127,14 @@ def test_the_user_says_what_is_expected():
     plan = plan_of("one-producer", Params(messages=400, expect=(Property.NO_LOSS,)))
     assert plan.expect == (Property.NO_LOSS,)
     assert [place.fault for place in plan.consumers[0].places] == [Fault.DROP]
+
+
+def test_how_a_session_of_bayeux_gets_messages_is_all_that_differs():
+    names = ("bayeux-default", "bayeux-deliver-only", "bayeux-acknowledged")
+    plans = [plan_of(name, where=ground("bayeux", None)) for name in names]
+    assert [consumer.delivery for plan in plans for consumer in plan.consumers] == list(Delivery)
+    plain = [replace(plan.consumers[0], delivery=None) for plan in plans]
+    assert plain[0] == plain[1] == plain[2]
 
 
 def test_at_a_pace_latency_is_judged():
