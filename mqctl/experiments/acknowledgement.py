@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 from mqctl.experiments.answers import Property
 from mqctl.experiments.cases import (
     AT_LEAST_ONCE,
-    INTACT,
     PACE,
     Case,
     breakable,
@@ -25,8 +24,11 @@ from mqctl.experiments.cases import (
     publishing,
     unsimulated,
 )
+from mqctl.experiments.committing import TRANSACTED
 from mqctl.experiments.holding import CLIENT_SCOPE, SLOW
+from mqctl.experiments.keeping import SESSION_AWAY, SUBSCRIBE_LATER, SUBSCRIBE_LATER_BARE, TOPIC_SLOW
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Trouble
+from mqctl.experiments.refusing import NACK, NACK_CLIENT
 from mqctl.experiments.sending import PUBLISH_CUT
 from mqctl.model import AckMode, Dialect
 
@@ -34,7 +36,6 @@ AT_MOST_ONCE: Final = (Property.NO_DUPLICATES, Property.NO_STRANGERS)
 ACKNOWLEDGED: Final = (*AT_LEAST_ONCE, Property.ACK_HOLDS, Property.REDELIVERY)
 
 ACK_BATCH: Final = 10
-NACK_EVERY: Final = 10
 MQTT_IN_FLIGHT: Final = 20
 """Mosquitto 2.0.11 confirms the messages of QoS 2 that a publisher of 3.1.1 has in flight beyond 20, and drops them."""
 
@@ -102,33 +103,19 @@ EXPECTED: Final[Mapping[tuple[str, Fate], str]] = MappingProxyType(
         ("qos0", Fate.CUT): _AWAY,
         ("qos1-clean", Fate.CUT): _AWAY,
         ("qos1-session", Fate.CUT): _AGAIN,
+        ("qos1-session", Fate.KILLED): _AGAIN,
         ("qos1-session", Fate.STALL): _AGAIN,
         ("qos1-session", Fate.RESTART): _AGAIN,
         ("qos2-clean", Fate.CUT): _AWAY,
         ("qos2-session", Fate.CUT): _FORGETS,
+        ("qos2-session", Fate.KILLED): _FORGETS,
         ("plain", Fate.CUT): _AWAY,
         ("ack-extension", Fate.CUT): _AGAIN,
+        ("ack-extension", Fate.KILLED): "loses what was not acknowledged: it is gone with the session",
+        ("ack-extension", Fate.STALL): _AGAIN,
     }
 )
 """What is known of a mode, wherever."""
-
-
-class Nack(NamedTuple):
-    """What NACK means at a broker: whether the message comes again, and in words."""
-
-    returns: bool
-    text: str
-
-
-NACKS: Final[Mapping[Dialect | None, Nack]] = MappingProxyType(
-    {
-        Dialect.CLASSIC: Nack(False, "goes to the dead-letter queue at once, if it is persistent, and comes no more"),
-        Dialect.ARTEMIS: Nack(False, "is acknowledged by it: gone"),
-        Dialect.RABBITMQ: Nack(True, "is put back, and comes again"),
-        Dialect.HUB: Nack(True, "comes again, several times at most"),
-    }
-)
-"""By broker; docs/brokers.md has more."""
 
 
 def _crossed(mode: Mode, fate: Fate) -> Case:
@@ -148,7 +135,7 @@ def _plan(mode: Mode, fate: Fate, params: Params, ground: Ground, rng: random.Ra
         name="c1",
         topic=place,
         # Those that share, or who is killed would be owed what comes later.
-        group="queue" if fate is Fate.KILLED else "",
+        group=("queue" if mode.protocol == "stomp" else "session") if fate is Fate.KILLED else "",
         ack=mode.ack,
         ack_batch=1 if mode.ack is AckMode.AUTO else ACK_BATCH,
         prefetch=prefetch_of(ground) if mode.protocol == "stomp" and mode.ack is not AckMode.AUTO else None,
@@ -191,6 +178,9 @@ _BREAKS: Final = MappingProxyType({Fate.CUT: Break.CUT, Fate.KILLED: Break.KILL,
 def _promise(mode: Mode, fate: Fate, ground: Ground) -> Sequence[Property]:
     if fate is Fate.RESTART and ground.dialect is Dialect.HUB:
         return AT_MOST_ONCE
+    if fate is Fate.KILLED and mode.protocol == "bayeux":
+        # Nobody can take a session over: who comes next has one of its own.
+        return AT_MOST_ONCE
     if fate is Fate.STALL:
         # It acknowledges into the silence, and holds nothing that is known to be given back.
         return [about for about in mode.promise if about is not Property.REDELIVERY]
@@ -211,46 +201,20 @@ def _lacks(mode: Mode, fate: Fate, params: Params, ground: Ground) -> str:
     return breakable(params, ground, unsimulated if fate is Fate.STALL else lambda _params, _ground: "")
 
 
-def _refusing(params: Params, ground: Ground, rng: random.Random) -> Plan:
-    queue, nack = ground.queue(params), NACKS[ground.dialect]
-    usual = (*AT_LEAST_ONCE, Property.REDELIVERY) if nack.returns else INTACT
-    expect = judged(params, usual)
-    consumer = ConsumerPlan(
-        name="c1", topic=queue, ack=AckMode.INDIVIDUAL, nack_every=NACK_EVERY, nack_returns=nack.returns
-    )
-    return Plan(
-        name="nack",
-        mode="client-individual",
-        producers=publishing(params, ground, queue, 1, persistent=True),
-        consumers=[controlled(rng, consumer, expect, params.messages)],
-        expect=expect,
-    )
-
-
-def _knows_nack(_params: Params, ground: Ground) -> str:
-    if ground.protocol != "stomp":
-        return f"{ground.protocol.upper()} cannot refuse a message"
-    return "" if ground.dialect in NACKS else "it is not known what NACK means here: say which broker with --dialect"
-
-
-def _meaning(ground: Ground) -> str:
-    return f"what is refused {NACKS[ground.dialect].text}"
-
-
 CASES: Final[Mapping[str, Case]] = MappingProxyType(
     {
         case.name: case
         for case in (
             *(_crossed(mode, fate) for mode in MODES for fate in Fate if (mode.name, fate) in EXPECTED),
-            Case(
-                name="nack",
-                line="what becomes of a message that is refused",
-                plan=_refusing,
-                lacks=_knows_nack,
-                expected=_meaning,
-            ),
+            NACK,
+            NACK_CLIENT,
+            TRANSACTED,
             SLOW,
+            TOPIC_SLOW,
             CLIENT_SCOPE,
+            SUBSCRIBE_LATER,
+            SUBSCRIBE_LATER_BARE,
+            SESSION_AWAY,
             PUBLISH_CUT,
         )
     }

@@ -84,7 +84,7 @@ class Ledger:
         self._publishing(page)
         for event in (*page.kinds.get(Nacked, ()), *page.kinds.get(Requeued, ())):
             if isinstance(event, Requeued) or event.requeue:
-                self.party_of(event.consumer).given_back.add((event.producer, event.n))
+                self.party_of(event.consumer).given_back[event.producer, event.n] += 1
         for party, events in self._shared_out(page.kinds.get(Delivered, ())):
             page.sheets.append(_filled(sheet(party, events)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -61,7 +62,7 @@ class Party:
         members: The consumers.
         gone: The members that are subscribed no more.
         streams: What came, by producer.
-        given_back: Messages that a member refused or gave back, and that did not come again yet.
+        given_back: Messages that a member refused or gave back, and how often they are still to come again for that.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Party:
     members: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     streams: dict[str, Stream] = field(default_factory=dict)
-    given_back: set[tuple[str, int]] = field(default_factory=set)
+    given_back: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def stream(self, producer: str) -> Stream:
         """What came of a producer."""
@@ -83,9 +84,11 @@ class Party:
 
     def takes_again(self, producer: str, n: int) -> bool:
         """A message comes again; whether a member gave it back before."""
-        asked = (producer, n) in self.given_back
-        self.given_back.discard((producer, n))
-        return asked
+        key = (producer, n)
+        times = self.given_back.pop(key, 0)
+        if times > 1:
+            self.given_back[key] = times - 1
+        return times > 0
 
     @property
     def ordered(self) -> bool:

@@ -89,6 +89,7 @@ class ConsumerPlan:
             was sent.
         nack_every: It refuses each so manieth message, the first time it comes; 0 is none.
         nack_returns: Whether what it refuses is to come again.
+        nack_covers: Whether all that it holds before that comes again too, in mode client.
         prefetch: How many may be unacknowledged.
         pause_s: How long it takes over each message before it acknowledges it.
         headers: Of its subscription.
@@ -116,6 +117,7 @@ class ConsumerPlan:
     withholds: bool = False
     nack_every: int = 0
     nack_returns: bool = True
+    nack_covers: bool = False
     prefetch: int | None = None
     pause_s: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)

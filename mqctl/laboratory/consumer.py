@@ -6,7 +6,7 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from mqctl.adapters.base import Connection, SubscribeSpec
@@ -19,6 +19,7 @@ from mqctl.experiments.events import (
     Event,
     Foreign,
     Nacked,
+    Requeued,
     Subscribed,
 )
 from mqctl.experiments.plan import Break, ConsumerPlan
@@ -28,6 +29,7 @@ from mqctl.measurement.stamp import Mark
 from mqctl.model import (
     AckMode,
     AckToken,
+    Confirmed,
     ConnectionEvent,
     Delivery,
     Disconnected,
@@ -38,9 +40,13 @@ from mqctl.model import (
 )
 
 SUBSCRIBE_TIMEOUT_S: Final = 10.0
+COMMIT_TIMEOUT_S: Final = 10.0
 
 REST_S: Final = 0.05
 """After so much silence, what waits to be acknowledged in a batch is acknowledged without one."""
+
+
+AWAY: Final = "it is away until all was sent"
 
 
 class _Due(NamedTuple):
@@ -99,27 +105,28 @@ class Consumer:
         self._recording = threading.RLock()
         self._thread: threading.Thread | None = None
         self._withholds = plan.withholds
+        self._transactions = 0
+        self._aborts = plan.abort_every > 0
+        self._announced = False
 
-    def begin(self, connection: Connection) -> None:
-        """Subscribe on a connection whose sink this is.
-
-        Raises:
-            MqctlError: As `Connection.subscribe`.
-        """
+    @property
+    def spec(self) -> SubscribeSpec:
+        """What it subscribes to, and how."""
         plan = self.plan
-        spec = SubscribeSpec(
+        return SubscribeSpec(
             topic=plan.topic,
             ack_mode=plan.ack,
             prefetch=plan.prefetch,
+            durable=plan.owner if plan.durable else None,
             qos=plan.qos,
             shared=plan.shared,
             headers=plan.headers,
         )
-        if plan.ack is not AckMode.AUTO:
-            name = f"mqctl.laboratory.{plan.name}"
-            self._thread = threading.Thread(target=self._acknowledge, args=(connection,), name=name, daemon=True)
-            self._thread.start()
-        # Messages may come before the broker's answer does; whose they are must be known by then.
+
+    def announce(self) -> None:
+        """Tell that what is published from now on is for it."""
+        plan = self.plan
+        self._announced = True
         self._tell(
             Subscribed(
                 plan.name,
@@ -131,7 +138,32 @@ class Consumer:
                 at_ns=time.monotonic_ns(),
             )
         )
-        self.subscription = connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
+
+    def leave(self) -> None:
+        """Tell that it is away."""
+        self._tell(ConnectionLost(self.plan.name, time.monotonic_ns(), AWAY))
+
+    def relent(self) -> None:
+        """Acknowledge what was withheld."""
+        self._withholds = False
+
+    def begin(self, connection: Connection) -> None:
+        """Subscribe on a connection whose sink this is.
+
+        Raises:
+            MqctlError: As `Connection.subscribe`.
+        """
+        plan = self.plan
+        if plan.ack is not AckMode.AUTO:
+            name = f"mqctl.laboratory.{plan.name}"
+            self._thread = threading.Thread(target=self._acknowledge, args=(connection,), name=name, daemon=True)
+            self._thread.start()
+        # Messages may come before the broker's answer does; whose they are must be known by then.
+        if self._announced:
+            self._tell(ConnectionResumed(plan.name, time.monotonic_ns()))
+        else:
+            self.announce()
+        self.subscription = connection.subscribe(self.spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
 
     def settle(self) -> None:
         """Put down what was held back: nothing more comes."""
@@ -152,6 +184,7 @@ class Consumer:
                     self._deliver(event)
                 case Interrupted(at_ns=at_ns, reason=reason):
                     self.away = True
+                    self._abort_no_more()
                     self.settle()
                     self._tell(ConnectionLost(self.plan.name, at_ns, reason))
                 case Resumed(at_ns=at_ns):
@@ -243,14 +276,25 @@ class Consumer:
             return
         refused = [due for due in waiting if due.event is not None and self._refuses(due.event)]
         done = [due for due in waiting if due not in refused]
+        given_back = refused
+        if refused and self.plan.ack is AckMode.CLIENT:
+            # Those before it are settled by the NACK, or with what comes next: brokers differ.
+            last = waiting.index(refused[-1]) + 1
+            done = waiting[last:]
+            if self.plan.nack_covers:
+                given_back, refused = waiting[:last], refused[-1:]
         # The record first: what the broker does next may come before this thread could tell.
         with contextlib.suppress(LostConnection):
+            for due in given_back:
+                if due.event is not None:
+                    returns = self.plan.nack_returns
+                    self._put(Nacked(self.plan.name, due.event.producer, due.event.n, time.monotonic_ns(), returns))
             for due in refused:
-                assert due.event is not None
-                returns = self.plan.nack_returns
-                self._put(Nacked(self.plan.name, due.event.producer, due.event.n, time.monotonic_ns(), returns))
                 connection.nack(due.token)
-            self._ack(connection, done)
+            if self.plan.abort_every:
+                self._ack_together(connection, done)
+            else:
+                self._ack(connection, done)
         waiting.clear()
 
     def _ack(self, connection: Connection, done: Sequence[_Due]) -> None:
@@ -258,9 +302,43 @@ class Consumer:
         if self.plan.ack is AckMode.CLIENT:
             done, told = done[-1:], told[-1:]
         for event in told:
-            self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns()))
+            self._put(Acked(event.consumer, event.producer, event.n, time.monotonic_ns()))
         for due in done:
             connection.ack(due.token)
+
+    def _ack_together(self, connection: Connection, done: Sequence[_Due]) -> None:
+        """In a transaction. What is spoiled is acknowledged for sure: it is not to come again."""
+        for due in done:
+            if due.event is None:
+                connection.ack(due.token)
+        told = {due.token: due.event for due in done if due.event is not None}
+        transaction = connection.begin()
+        aborted = self._gives_back(told.values())
+        for token, event in told.items():
+            if not aborted:
+                self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns()))
+            # What came over a connection since lost comes again.
+            with contextlib.suppress(LostConnection):
+                transaction.ack(token)
+        if aborted:
+            transaction.abort()
+        elif isinstance(transaction.commit().outcome(COMMIT_TIMEOUT_S), Confirmed):
+            for event in told.values():
+                self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns(), confirmed=True))
+
+    def _gives_back(self, events: Iterable[Delivered]) -> bool:
+        """Whether the next transaction is to be aborted; then that is put down, before a loss of the connection is."""
+        with self._recording:
+            self._transactions += 1
+            if not self._aborts or self._transactions % self.plan.abort_every:
+                return False
+            for event in events:
+                self._put(Requeued(self.plan.name, event.producer, event.n, time.monotonic_ns()))
+            return True
+
+    def _abort_no_more(self) -> None:
+        with self._recording:
+            self._aborts = False
 
     def _refuses(self, event: Delivered) -> bool:
         """Whether to refuse a message: once, and each so manieth of a stream."""

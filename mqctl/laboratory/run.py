@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, assert_never
 
-from mqctl.adapters.base import Adapter
+from mqctl.adapters.base import Adapter, Connection, EventSink
 from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout, UsageError
 from mqctl.experiments.events import BROKER, End, FaultBegan, FaultEnded, Killed, Unsubscribed
-from mqctl.experiments.plan import Break, Plan, Stream
+from mqctl.experiments.plan import Break, ConsumerPlan, Plan, Stream
 from mqctl.experiments.planting import Planter
-from mqctl.laboratory.consumer import Company, Consumer
+from mqctl.laboratory.consumer import SUBSCRIBE_TIMEOUT_S, Company, Consumer
 from mqctl.laboratory.producer import Producer
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.tally import Tally
@@ -121,6 +121,7 @@ class Run:
                 self._begin()
                 while not all(producer.done for producer in self._producers):
                     self._look_after()
+                self._all_sent()
                 drained = self._drain()
             finally:
                 for producer in self._producers:
@@ -182,7 +183,9 @@ class Run:
 
     def _begin(self) -> None:
         for consumer in self._consumers:
-            if not consumer.plan.heir and not consumer.plan.beside:
+            if consumer.plan.late:
+                self._announce(consumer)
+            elif not consumer.plan.heir and not consumer.plan.beside:
                 self._admit(consumer)
         connections = [self._wiring.open_for(producer.plan, producer) for producer in self._producers]
         start_ns = time.monotonic_ns() + round(HEAD_START_S * NS_PER_S)
@@ -194,9 +197,20 @@ class Run:
         members = [consumer, *(each for each in self._consumers if each.plan.beside == plan.name)]
         # Who is alone may get messages before it knows by which subscription.
         sink = Company(members) if len(members) > 1 else consumer
-        connection = self._wiring.open(plan.name, sink, plan, f"{self._terms.name}.{plan.name}")
+        connection = self._open(plan, sink)
         for member in members:
             member.begin(connection)
+
+    def _open(self, plan: ConsumerPlan, sink: EventSink) -> Connection:
+        return self._wiring.open(plan.name, sink, plan, f"{self._terms.name}.{plan.owner}")
+
+    def _announce(self, consumer: Consumer) -> None:
+        """From now on messages are for it, though it is away. Whom the broker is to remember must have been there."""
+        consumer.announce()
+        if consumer.plan.session or consumer.plan.durable:
+            with self._open(consumer.plan, _ignore) as connection:
+                connection.subscribe(consumer.spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
+        consumer.leave()
 
     def _look_after(self) -> None:
         """Let a moment pass, and do what is due.
@@ -274,6 +288,14 @@ class Run:
             raise UsageError(f"the command that restarts the broker ended with {done.returncode}")
         self._scribe.put(FaultEnded(_RESTART, time.monotonic_ns(), BROKER))
 
+    def _all_sent(self) -> None:
+        """Let those come, or acknowledge, that waited for it."""
+        for consumer in self._consumers:
+            if consumer.plan.late:
+                self._admit(consumer)
+            elif consumer.plan.trouble is None:
+                consumer.relent()
+
     def _drain(self) -> bool:
         """Read until nothing more comes; whether that was reached."""
         began_ns = time.monotonic_ns()
@@ -329,3 +351,6 @@ class Run:
             self.doubts.append(f"{', '.join(away)} did not find back to the broker")
         elif not drained:
             self.doubts.append(f"messages still came {self._terms.drain_s:g} s after the last was sent")
+
+
+_ignore: Callable[[object], None] = lambda _events: None  # noqa: E731

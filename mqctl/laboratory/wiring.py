@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from mqctl.adapters import reconnecting
-from mqctl.adapters.base import Adapter, Connection, EventSink
+from mqctl.adapters.base import Adapter, Connection, EventSink, SubscribeSpec
 from mqctl.errors import MqctlError
 from mqctl.experiments.plan import Break, ConsumerPlan, ProducerPlan, Trouble
 from mqctl.faults.link import Link
@@ -28,6 +28,7 @@ STALL_BEAT_S: Final = 1.0
 BLIND_S: Final = 0.1
 """How long a publisher whose connection is to be reset hears nothing before."""
 
+FORGET_TIMEOUT_S: Final = 5.0
 SESSION_EXPIRY_S: Final = 600.0
 """How long the broker is asked to remember a client that does not come back (MQTT 5, 3.1.2.11.2)."""
 
@@ -80,7 +81,7 @@ class Wiring:
             target = replace(target, endpoints=(self._linked(client, trouble),))
             if trouble.how is Break.STALL:
                 target = replace(target, heart_beat_s=STALL_BEAT_S)
-        if plan is not None and plan.session:
+        if plan is not None and (plan.session or plan.durable):
             adapter, target = self._remembered(plan, target, session)
         elif plan is not None and plan.delivery is not None:
             from mqctl.adapters.bayeux import BayeuxAdapter  # noqa: PLC0415 - only where it is spoken
@@ -116,6 +117,9 @@ class Wiring:
         """With what to connect, and where, so that the broker remembers us."""
         if target.scheme.startswith("bayeux"):
             return self._keeping(plan, target, session), target
+        if plan.durable:
+            self._stack.callback(self._forget_subscription, session, plan)
+            return self._adapter, replace(target, client_id=session)
         self._stack.callback(self._forget, session)
         expiry_s = SESSION_EXPIRY_S if target.mqtt.version == "5" else None
         options = target.mqtt._replace(clean=False, session_expiry_s=expiry_s)
@@ -143,6 +147,16 @@ class Wiring:
         fired = down.call_at(MAGIC, at, stall) if trouble.how is Break.STALL else down.cut_at(MAGIC, at)
         self.armed.append(Armed(client, trouble, fired))
         return link.endpoint
+
+    def _forget_subscription(self, session: str, plan: ConsumerPlan) -> None:
+        """Let the broker forget what a client subscribed to: who knows its name may."""
+        spec = SubscribeSpec(topic=plan.topic, durable=plan.owner)
+        with (
+            contextlib.suppress(MqctlError),
+            self._adapter.connect(replace(self._target, client_id=session), sink=_ignore) as connection,
+        ):
+            subscription = connection.subscribe(spec, timeout_s=FORGET_TIMEOUT_S)
+            connection.unsubscribe(subscription, timeout_s=FORGET_TIMEOUT_S, forget=True)
 
     def _forget(self, session: str) -> None:
         """Let the broker forget a client: one that connects clean under its name (MQTT 3.1.1, 3.1.2.4)."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mqctl.adapters.registry import adapter_for
+from mqctl.broker.values import Limits
 from mqctl.errors import ConnectError, MeasuredWrong, OperationTimeout
 from mqctl.errors import ConnectionLost as LostConnection
 from mqctl.experiments import acknowledgement, ordering
@@ -38,12 +39,15 @@ from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.trial import Place, Trial, trial
 from mqctl.laboratory.wiring import STALL_BEAT_S, why_unbreakable
 from mqctl.measurement.verdict import Verdict
+from mqctl.protocols.bayeux.session import Terms as BayeuxTerms
 from mqctl.target import Endpoint, Secret, Target, parse_url
 from tests.brokers.launch import launch
 from tests.brokers.process import HOST
 
 MESSAGES = 200
 QUIET_S = 0.4
+HOLD_MS = 1000
+IN_FLIGHT = 60
 SEED = 20
 
 LOOPBACK = (Endpoint("127.0.0.1", 0),)
@@ -57,6 +61,10 @@ def hub() -> Iterator[dict[str, Target]]:
         targets = {url.scheme: Target(scheme=url.scheme, endpoints=url.endpoints, path=url.path) for url in urls}
         polling = targets["bayeux+http"]
         yield {**targets, "bayeux+ws": Target(scheme="bayeux+ws", endpoints=polling.endpoints, path=polling.path)}
+
+
+def _http(running: HubThread) -> Endpoint:
+    return next(url.endpoints[0] for url in map(parse_url, running.urls) if url.scheme == "bayeux+http")
 
 
 def place_at(target: Target, run_dir: Path) -> Place:
@@ -75,11 +83,13 @@ def place_at(target: Target, run_dir: Path) -> Place:
     return Place(adapter=adapter, target=target, greeting=greeting, ground=ground, run_dir=run_dir, experiment="test")
 
 
-def tried(case: Case, target: Target, run_dir: Path, *, messages: int = MESSAGES, **terms) -> Trial:
+def tried(
+    case: Case, target: Target, run_dir: Path, *, messages: int = MESSAGES, expect: Sequence[Property] = (), **terms
+) -> Trial:
     place = place_at(target, run_dir)
     number = random.SystemRandom().getrandbits(63)
     carried = Terms(number=number, name=place.ground.name, quiet_s=QUIET_S, **terms)
-    return trial(case, Params(messages=messages), carried, place, SEED)
+    return trial(case, Params(messages=messages, expect=expect), carried, place, SEED)
 
 
 def assert_controls_found(done: Trial) -> None:
@@ -100,7 +110,7 @@ def test_order_at_the_hub(hub, tmp_path, name):
     assert_controls_found(done)
 
 
-@pytest.mark.parametrize("name", [*ACK, "nack"])
+@pytest.mark.parametrize("name", [*ACK, "nack", "nack-client", "topic-slow", "subscribe-later"])
 def test_acknowledgement_at_the_hub(hub, tmp_path, name):
     done = tried(acknowledgement.CASES[name], hub["stomp"], tmp_path)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
@@ -109,7 +119,7 @@ def test_acknowledgement_at_the_hub(hub, tmp_path, name):
 
 
 @pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
-@pytest.mark.parametrize("name", ["plain-cut", "ack-extension-cut"])
+@pytest.mark.parametrize("name", ["plain-cut", "ack-extension-cut", "ack-extension-killed"])
 def test_acknowledgement_of_bayeux(hub, tmp_path, scheme, name):
     done = tried(acknowledgement.CASES[name], hub[scheme], tmp_path)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
@@ -123,6 +133,19 @@ def test_an_acknowledgement_covers_its_own_subscription(hub, tmp_path):
     assert_controls_found(done)
     given_back = next(each.answer for each in done.report.judged if each.answer.about is Property.REDELIVERY)
     assert given_back.chances >= PREFETCH
+
+
+def test_a_backlog_that_is_full(tmp_path):
+    """What it dropped is told, and no failure where nobody promised to keep it."""
+    kept = MESSAGES * 3 // 4
+    limits = Limits(backlog_messages=kept)
+    with HubThread(HubConfig(stomp=LOOPBACK, broker_limits=limits, drain_s=0)) as running:
+        target = Target(scheme="stomp", endpoints=(running.endpoint,))
+        done = tried(acknowledgement.CASES["topic-slow"], target, tmp_path, expect=(Property.NO_STRANGERS,))
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    loss = next(each.answer for each in done.report.judged if each.answer.about is Property.NO_LOSS)
+    assert loss.violations == MESSAGES - kept - PREFETCH
+    assert loss.found == loss.planted == 1
 
 
 def test_a_slow_consumer(hub, tmp_path):
@@ -159,6 +182,22 @@ def test_a_network_that_goes_silent(tmp_path):
     assert len(came) > len(set(came))
 
 
+@pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
+def test_a_network_of_bayeux_that_goes_silent(tmp_path, scheme):
+    """The connect that is not answered ends it, and the session goes on."""
+    with HubThread(HubConfig(http=LOOPBACK, bayeux_terms=BayeuxTerms(timeout_ms=HOLD_MS), drain_s=0)) as running:
+        target = Target(scheme=scheme, endpoints=(_http(running),), path="/cometd")
+        done = tried(acknowledgement.CASES["ack-extension-stall"], target, tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+
+
+def test_events_of_a_server_are_not_acknowledged(hub, tmp_path):
+    target = replace(hub["bayeux+http"], scheme="bayeux+sse")
+    done = tried(acknowledgement.CASES["ack-extension-stall"], target, tmp_path)
+    assert "server-sent events" in done.unsupported
+
+
 @pytest.mark.parametrize("scheme", ["stomp", "bayeux+ws", "bayeux+http"])
 def test_a_publisher_that_is_cut_off(hub, tmp_path, scheme):
     """What was on its way is unknown, and not called lost. The hub had some of it, of which it told in vain."""
@@ -181,16 +220,29 @@ def test_delivery_of_bayeux(hub, tmp_path, scheme, name):
     assert_controls_found(done)
 
 
-@pytest.mark.parametrize("name", ["one-producer", "many-producers"])
-def test_order_over_mqtt(tmp_path, name):
+@pytest.fixture(scope="module")
+def iotcore() -> Iterator[Target]:
     with launch("iotcore") as broker:
-        target = Target(
+        yield Target(
             scheme="mqtt",
             endpoints=(Endpoint(HOST, broker.ports["mqtt"]),),
             user=broker.user,
             password=Secret(broker.password),
         )
-        done = tried(ordering.CASES[name], target, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["one-producer", "many-producers"])
+def test_order_over_mqtt(iotcore, tmp_path, name):
+    done = tried(ordering.CASES[name], iotcore, tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+
+
+@pytest.mark.parametrize("name", ["qos1-session-killed", "qos2-session-killed", "qos1-session-away"])
+def test_a_session_of_mqtt(iotcore, tmp_path, name):
+    """Another client of its name takes it over, or the same one comes back when all was sent."""
+    # With as many on their way as it allows, this broker does not read the subscription of who came back.
+    done = tried(acknowledgement.CASES[name], iotcore, tmp_path, messages=IN_FLIGHT)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
     assert_controls_found(done)
 

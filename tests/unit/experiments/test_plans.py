@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mqctl.experiments import acknowledgement, cases, ordering
+from mqctl.experiments import acknowledgement, cases, keeping, ordering, refusing
 from mqctl.experiments.answers import Property
 from mqctl.experiments.events import Fault
 from mqctl.experiments.plan import Break, Ground, Params, ProducerPlan, Stream
@@ -96,6 +96,14 @@ def test_the_same_seed_gives_the_same_plan(name):
         ("slow", ground("mqtt"), "it is about STOMP"),
         ("slow", ground("stomp", Dialect.ARTEMIS), "counts the bytes"),
         ("slow", ground(simulated=True), "not simulated"),
+        ("nack-client", ground("mqtt"), "cannot refuse"),
+        ("nack-client", ground(simulated=True), "not simulated"),
+        ("topic-slow", ground("mqtt"), "it is about STOMP"),
+        ("subscribe-later", ground("bayeux", None), "it is about STOMP"),
+        ("subscribe-later", ground(simulated=True), "not simulated"),
+        ("subscribe-later-bare", ground("stomp", Dialect.CLASSIC), "Artemis' addresses"),
+        ("qos1-session-away", ground(), "it is about MQTT"),
+        ("ack-extension-stall", ground("bayeux", None, simulated=True), "not simulated"),
     ],
 )
 def test_what_cannot_be_done_says_why(name, where, why):
@@ -208,14 +216,63 @@ def test_what_is_lost_is_looked_for_even_where_it_may_be():
     assert {place.fault for place in consumer.places} == {Fault.DROP, Fault.DUPLICATE}
 
 
-@pytest.mark.parametrize("dialect", acknowledgement.NACKS)
-def test_a_refused_message_comes_again_where_it_is_known_to(dialect):
+@pytest.mark.parametrize(("name", "nacks"), [("nack", refusing.NACKS), ("nack-client", refusing.CLIENT_NACKS)])
+@pytest.mark.parametrize("dialect", refusing.NACKS)
+def test_a_refused_message_comes_again_where_it_is_known_to(name, nacks, dialect):
     where = ground("stomp", dialect)
-    plan = plan_of("nack", where=where)
-    returns = acknowledgement.NACKS[dialect].returns
-    assert plan.consumers[0].nack_returns == returns
+    plan = plan_of(name, where=where)
+    returns = nacks[dialect].returns
+    (consumer,) = plan.consumers
+    assert consumer.nack_returns == returns
+    assert consumer.nack_covers == (returns and name == "nack-client")
     assert (Property.REDELIVERY in plan.expect) == returns
-    assert acknowledgement.NACKS[dialect].text in CASES["nack"].expected(where)
+    assert nacks[dialect].text in CASES[name].expected(where)
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "messages", "judged"),
+    [
+        ("qos1-session-away", ground("mqtt", Dialect.MOSQUITTO), 1000, True),
+        ("qos1-session-away", ground("mqtt", Dialect.MOSQUITTO), 1001, False),
+        ("qos1-session-away", ground("mqtt", Dialect.RABBITMQ), 5000, True),
+        ("qos1-session-away", ground("mqtt", None), 10, False),
+        ("topic-slow", ground("stomp", Dialect.CLASSIC), 5000, False),
+        ("topic-slow", ground(), 5000, True),
+        ("topic-slow", ground("stomp", None), 10, False),
+        ("subscribe-later", ground("stomp", None), 5000, True),
+        ("subscribe-later-bare", ground("stomp", Dialect.ARTEMIS), 400, False),
+    ],
+)
+def test_loss_is_judged_where_there_is_room_for_all(name, where, messages, judged):
+    plan = plan_of(name, Params(messages=messages), where)
+    assert (Property.NO_LOSS in plan.expect) == judged
+    # It must have been found out all the same, among those that come for sure.
+    places = plan.consumers[0].places
+    assert Fault.DROP in {place.fault for place in places}
+    assert max(place.at for place in places) < min(messages, keeping.KEPT_MIN)
+
+
+def test_what_is_not_known_of_a_broker_is_said_so():
+    assert "not known" in CASES["qos1-session-away"].expected(ground("mqtt", None))
+
+
+def test_those_who_are_late():
+    assert [each.late for each in plan_of("subscribe-later-bare").consumers] == [False, True]
+    (away,) = plan_of("qos1-session-away").consumers
+    assert (away.late, away.session, away.owner) == (True, True, "c1")
+
+
+@pytest.mark.parametrize("name", ["qos1-session-killed", "qos2-session-killed"])
+def test_who_follows_takes_the_session_over(name):
+    killed, heir = plan_of(name).consumers
+    assert killed.session
+    assert killed.owner == heir.owner == killed.group
+    assert Property.NO_LOSS in plan_of(name).expect
+
+
+def test_a_session_of_bayeux_ends_with_its_client():
+    assert Property.NO_LOSS not in plan_of("ack-extension-killed").expect
+    assert Property.NO_LOSS in plan_of("ack-extension-stall").expect
 
 
 def test_the_hub_keeps_nothing_over_its_end():
