@@ -118,6 +118,8 @@ class BayeuxHttp:
             return answer(413, str(error))
         except TimeoutError:
             return answer(408, "the rest of the request did not come in time")
+        except web.RequestPayloadError:
+            return answer(400, "the body is not what its headers say")
         return await self._converse(request, link, body, _as_json)
 
     async def _script(self, request: web.Request) -> web.Response:

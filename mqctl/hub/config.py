@@ -107,6 +107,12 @@ class HubConfig:
         """Whether somebody may come in; takes the same time whatever is wrong."""
         if self.password is None:
             return True
-        right_user = self.user is None or hmac.compare_digest((user or "").encode(), self.user.encode())
-        right_password = hmac.compare_digest((password or "").encode(), self.password.reveal().encode())
+        right_user = self.user is None or _same(user, self.user)
+        right_password = _same(password, self.password.reveal())
         return right_user and right_password
+
+
+def _same(said: str | None, wanted: str) -> bool:
+    """Headers may say what is no text, and so may the environment."""
+    one, other = (each.encode(errors="surrogateescape") for each in (said or "", wanted))
+    return hmac.compare_digest(one, other)

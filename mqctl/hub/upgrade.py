@@ -73,8 +73,9 @@ def is_upgrade(request: web.Request) -> bool:
 
 
 def answer(status: int, says: str, headers: dict[str, str] | None = None) -> web.Response:
-    """A sentence for people."""
-    return web.Response(status=status, text=f"{says}\n", headers=headers)
+    """A sentence for people, who may have sent what is no text."""
+    body = f"{says}\n".encode(errors="backslashreplace")
+    return web.Response(status=status, body=body, headers=headers, content_type="text/plain", charset="utf-8")
 
 
 def _refused(request: web.Request, key: str | None, allowed: Sequence[str], spoken: str) -> web.Response | None:

@@ -11,6 +11,7 @@ import pytest
 from mqctl.protocols.bayeux.session import Terms
 from mqctl.protocols.bayeux.spec import Limits
 from mqctl.protocols.stomp.spec import Limits as StompLimits
+from mqctl.target import Secret
 from tests.hub.bayeux import Poller, Socket
 from tests.hub.raw_web import ask, frame, handshake
 
@@ -47,6 +48,31 @@ def test_what_is_no_request(hub, bystander, body, status, says):
         reply = poller.post(body)
     assert reply.status == status
     assert says in reply.body.decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"Authorization: Bearer \xff", 200),
+        (b"Authorization: \xff \xff", 200),
+        (b"Authorization: Basic \xff", 200),
+        (b"Origin: http://\xff", 403),
+        (b"Cookie: BAYEUX_BROWSER=\xff", 200),
+        (b"X-Forwarded-For: \xff", 200),
+        (b"X-Forwarded-Proto: \xff", 200),
+        (b"Content-Encoding: gzip", 400),
+    ],
+)
+def test_headers_that_are_no_text(start, header, status):
+    """Nor what else a header may say that is not so."""
+    hub = start(behind_proxy=True, password=Secret("p"))
+    body = b'[{"channel":"/meta/handshake"}]'
+    head = f"POST /bayeux HTTP/1.1\r\nHost: {hub.endpoint}\r\nContent-Length: {len(body)}\r\n".encode()
+    found, _, said, sock = ask(hub.endpoint, head + header + b"\r\n\r\n" + body)
+    sock.close()
+    assert found == status
+    if found == 200:
+        assert json.loads(said)[0]["error"].endswith("handshake_denied")
 
 
 def test_who_is_known_may_send_more_but_not_too_much(start):
