@@ -24,6 +24,7 @@ from mqctl.experiments.cases import (
     publishing,
     qos_of,
 )
+from mqctl.experiments.committing import committed
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Stream, Trouble
 from mqctl.model import AckMode, Dialect, Topic
 from mqctl.protocols.bayeux.spec import Delivery
@@ -309,24 +310,29 @@ def _declared_queue(params: Params, ground: Ground) -> str:
     return missing
 
 
+MANY_PRODUCERS: Final = Case(
+    name="many-producers",
+    line="several producers: do all consumers see one order?",
+    plan=_many_producers,
+    expected=_one_order,
+)
+STRICT_DISPATCH: Final = Case(
+    name="strict-dispatch",
+    line="the same, with subscribers between those that are compared",
+    plan=_strict_dispatch,
+    expected=_one_order,
+    lacks=_only(Dialect.CLASSIC, of="ActiveMQ Classic's dispatch policies"),
+)
+
 CASES: Final[Mapping[str, Case]] = MappingProxyType(
     {
         case.name: case
         for case in (
             Case(name="one-producer", line="one producer, one topic", plan=_one_producer),
-            Case(
-                name="many-producers",
-                line="several producers: do all consumers see one order?",
-                plan=_many_producers,
-                expected=_one_order,
-            ),
-            Case(
-                name="strict-dispatch",
-                line="the same, with subscribers between those that are compared",
-                plan=_strict_dispatch,
-                expected=_one_order,
-                lacks=_only(Dialect.CLASSIC, of="ActiveMQ Classic's dispatch policies"),
-            ),
+            MANY_PRODUCERS,
+            committed(MANY_PRODUCERS),
+            STRICT_DISPATCH,
+            committed(STRICT_DISPATCH),
             Case(
                 name="virtual-topic",
                 line="a topic, and queues that get its messages too",

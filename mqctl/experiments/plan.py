@@ -53,7 +53,8 @@ class ProducerPlan:
     """A client that sends `count` messages, at most `in_flight` of them unconfirmed.
 
     Its streams take turns, each with `burst` messages in a row. After `cut_at` messages the broker's answers get lost,
-    and then its connection is reset; it connects again.
+    and then its connection is reset; it connects again. So many as `transaction` are committed together; 0 is without
+    transactions.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ProducerPlan:
     in_flight: int = 100
     burst: int = 1
     cut_at: int | None = None
+    transaction: int = 0
 
     def message(self, turn: int) -> tuple[int, int]:
         """Which of its streams a message is of, and the number that it has there, from 1."""
@@ -90,6 +92,8 @@ class ConsumerPlan:
         nack_every: It refuses each so manieth message, the first time it comes; 0 is none.
         nack_returns: Whether what it refuses is to come again.
         nack_covers: Whether all that it holds before that comes again too, in mode client.
+        abort_every: It acknowledges each batch in a transaction, and aborts each so manieth until its connection was
+            broken; 0 is without transactions.
         prefetch: How many may be unacknowledged.
         pause_s: How long it takes over each message before it acknowledges it.
         headers: Of its subscription.
@@ -118,6 +122,7 @@ class ConsumerPlan:
     nack_every: int = 0
     nack_returns: bool = True
     nack_covers: bool = False
+    abort_every: int = 0
     prefetch: int | None = None
     pause_s: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -168,7 +173,7 @@ class Plan:
     @property
     def gives_back(self) -> bool:
         """Whether messages may come again long after they came first."""
-        return self.breaks or any(each.nack_every for each in self.consumers)
+        return self.breaks or any(each.nack_every or each.abort_every for each in self.consumers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -311,10 +311,10 @@ class Consumer:
         for due in done:
             if due.event is None:
                 connection.ack(due.token)
-        told = {due.token: due.event for due in done if due.event is not None}
+        told = [(due.token, due.event) for due in done if due.event is not None]
         transaction = connection.begin()
-        aborted = self._gives_back(told.values())
-        for token, event in told.items():
+        aborted = self._gives_back(event for _, event in told)
+        for token, event in told:
             if not aborted:
                 self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns()))
             # What came over a connection since lost comes again.
@@ -323,7 +323,7 @@ class Consumer:
         if aborted:
             transaction.abort()
         elif isinstance(transaction.commit().outcome(COMMIT_TIMEOUT_S), Confirmed):
-            for event in told.values():
+            for _, event in told:
                 self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns(), confirmed=True))
 
     def _gives_back(self, events: Iterable[Delivered]) -> bool:

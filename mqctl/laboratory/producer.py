@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from mqctl.adapters.base import Connection, PendingPublish
+from mqctl.adapters.base import Connection, PendingPublish, Transaction
 from mqctl.experiments.events import Confirmed, ConnectionLost, ConnectionResumed, Event, Publish, Rejected, Unknown
 from mqctl.experiments.plan import ProducerPlan
 from mqctl.measurement.load import NS_PER_S
@@ -26,6 +26,12 @@ OPEN_IN_FLIGHT: Final = 100_000
 CONFIRM_TIMEOUT_S: Final = 10.0
 NAP_S: Final = 0.1
 """How long a wait may overlook that the run is over."""
+
+
+class _Sent(NamedTuple):
+    stream: int
+    n: int
+    begun_ns: int
 
 
 class _Flight(NamedTuple):
@@ -80,6 +86,8 @@ class Producer:
         self._rng = rng
         self._limit = plan.in_flight if every_ns is None else OPEN_IN_FLIGHT
         self._flights: deque[_Flight] = deque()
+        self._transaction: Transaction | None = None
+        self._uncommitted: list[_Sent] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(name=f"mqctl.laboratory.{plan.name}", daemon=True)
 
@@ -135,6 +143,7 @@ class Producer:
             self._send(connection, turn, due_ns)
             while self._flights and self._flights[0].publish.done():
                 self._settle(0.0)
+        self._commit()
         while self._flights and not self._ended.is_set():
             self._settle(NAP_S)
 
@@ -168,7 +177,25 @@ class Producer:
         message = Outgoing(
             topic=stream.topic, payload=payload, headers=stream.headers, persistent=plan.persistent, qos=plan.qos
         )
-        self._flights.append(_Flight(index, n, now_ns, connection.submit(message)))
+        if plan.transaction:
+            self._send_within(connection, message, _Sent(index, n, now_ns))
+        else:
+            self._flights.append(_Flight(index, n, now_ns, connection.submit(message)))
+
+    def _send_within(self, connection: Connection, message: Outgoing, sent: _Sent) -> None:
+        """As a part of a transaction, whose fate is that of its messages."""
+        self._transaction = self._transaction or connection.begin()
+        self._transaction.submit(message)
+        self._uncommitted.append(sent)
+        if len(self._uncommitted) == self.plan.transaction:
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._transaction is None:
+            return
+        publish, self._transaction = self._transaction.commit(), None
+        self._flights.extend(_Flight(*sent, publish) for sent in self._uncommitted)
+        self._uncommitted.clear()
 
     def _settle(self, patience_s: float) -> None:
         """Learn the fate of the oldest message in flight, or wait for it so long."""

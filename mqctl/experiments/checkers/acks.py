@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import get_args
@@ -45,7 +45,7 @@ class _Holder:
     cumulative: bool
     prefetch: int | None
     held: dict[Key, None] = field(default_factory=dict)
-    unsure: deque[Key] = field(default_factory=lambda: deque(maxlen=UNSURE_MAX))
+    unsure: dict[Key, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -155,11 +155,13 @@ class Acks:
         holder, party = self._holders[event.consumer], self._party_of[event.consumer]
         key = (event.producer, event.n)
         if isinstance(event, Acked):
+            if event.confirmed:
+                _confirm(holder, key)
             for done in _covered(holder, key):
                 self._holds.chances += 1
                 self._entering[party, done[0]].append(done[1])
                 if not event.confirmed:
-                    holder.unsure.append(done)
+                    _doubt(holder, done)
             return
         holder.held.pop(key, None)
         if isinstance(event, Requeued) or event.requeue:
@@ -198,6 +200,23 @@ def _covered(holder: _Holder, key: Key) -> list[Key]:
     for each in covered:
         del holder.held[each]
     return covered
+
+
+def _doubt(holder: _Holder, key: Key) -> None:
+    """Note an acknowledgement that may be on its way."""
+    holder.unsure[key] = None
+    if len(holder.unsure) > UNSURE_MAX:
+        del holder.unsure[next(iter(holder.unsure))]
+
+
+def _confirm(holder: _Holder, key: Key) -> None:
+    """The broker knows of an acknowledgement that was told before, and of all that it covers."""
+    if key not in holder.unsure:
+        return
+    if holder.cumulative:
+        while (earlier := next(iter(holder.unsure))) != key:
+            del holder.unsure[earlier]
+    del holder.unsure[key]
 
 
 def _present(party: Party | None) -> bool:
