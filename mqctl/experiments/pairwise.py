@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, insort
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
+from itertools import filterfalse
 from typing import NamedTuple
 
 from mqctl.experiments.inversions import descents, inversions
@@ -68,6 +69,12 @@ class Side:
     def behind(self, skipped: Skipped) -> int:
         """How many compared messages came before one that was skipped."""
         return skipped.before + bisect_left(self.late_places, skipped.place)
+
+    def note_late(self, places: Iterable[int]) -> None:
+        """Of compared messages, those that had been skipped."""
+        for place in places:
+            if place < self.at:
+                insort(self.late_places, place)
 
 
 class Difference(NamedTuple):
@@ -131,19 +138,26 @@ class Pair:
     def _settle(self) -> None:
         """Compare what both have of the rest; what only one has stays, or counts as skipped by the other."""
         one, other = self.one, self.other
-        mine, theirs = one.rest(), other.rest()
+        mine, theirs = one.rest().tolist(), other.rest().tolist()
+        mine_alone, theirs_alone = set(mine).difference(theirs), set(theirs).difference(mine)
+        late = other.skipped.keys() & mine_alone, one.skipped.keys() & theirs_alone
+        # Where something is missing and all else in order, there is nothing to count.
+        if any(late) or _without(mine, mine_alone) != _without(theirs, theirs_alone):
+            self._count(mine, theirs, late)
+        self.common += len(mine) - len(mine_alone) + sum(map(len, late))
+        _close(one, mine, mine_alone - late[0])
+        _close(other, theirs, theirs_alone - late[1])
+
+    def _count(self, mine: Sequence[int], theirs: Sequence[int], late: tuple[set[int], set[int]]) -> None:
+        one, other = self.one, self.other
         places = dict(zip(mine, range(one.at, one.order.stop), strict=True))
         their_places = dict(zip(theirs, range(other.at, other.order.stop), strict=True))
         both = [(place, their_places[key], key) for key, place in places.items() if key in their_places]
-        both += [(place, self._caught_up(other, key), key) for key, place in places.items() if key in other.skipped]
-        both += [(self._caught_up(one, key), place, key) for key, place in their_places.items() if key in one.skipped]
+        both += [(place, self._caught_up(other, key), key) for key, place in places.items() if key in late[0]]
+        both += [(self._caught_up(one, key), place, key) for key, place in their_places.items() if key in late[1]]
         self._compare(sorted(both))
-        late_ones = [place for place, _, _ in both if place < one.at]
-        late_others = [place for _, place, _ in both if place < other.at]
-        matched = {key for _, _, key in both}
-        _close(one, mine, matched, late_ones)
-        _close(other, theirs, matched, late_others)
-        self.common += len(both)
+        one.note_late(place for place, _, _ in both)
+        other.note_late(place for _, place, _ in both)
 
     def _caught_up(self, side: Side, key: int) -> int:
         """A message that was skipped came to the other too: its place at `side`, which had it long before."""
@@ -181,15 +195,18 @@ def _alike(one: array[int], at: int, other: array[int], other_at: int) -> int:
     return low
 
 
-def _close(side: Side, keys: Sequence[int], matched: set[int], late_places: Sequence[int]) -> None:
-    """Go on behind the last message that was matched; what was not, the other skipped."""
-    kept = next((i for i in range(len(keys), 0, -1) if keys[i - 1] in matched), 0)
-    for place, key in enumerate(keys[:kept], side.at):
-        if key in matched:
-            side.in_turn += 1
-            side.last = key
-        else:
-            side.skipped[key] = Skipped(place, side.in_turn)
-    for place in late_places:
-        insort(side.late_places, place)
+def _without(keys: Sequence[int], some: Collection[int]) -> Sequence[int]:
+    return list(filterfalse(some.__contains__, keys)) if some else keys
+
+
+def _close(side: Side, keys: Sequence[int], alone: Collection[int]) -> None:
+    """Go on behind the last message that the other has too; what it has not before that, it skipped."""
+    kept = next((i for i in range(len(keys), 0, -1) if keys[i - 1] not in alone), 0)
+    if not kept:
+        return
+    skipped = [place for place, key in enumerate(keys[:kept]) if key in alone] if alone else []
+    for before, place in enumerate(skipped):
+        side.skipped[keys[place]] = Skipped(side.at + place, side.in_turn + place - before)
+    side.in_turn += kept - len(skipped)
+    side.last = keys[kept - 1]
     side.at += kept
