@@ -45,6 +45,7 @@ def run(broker: Broker, topic: str, subscribers: int, *load: str) -> Run:
         [MQCTL, "bench", topic, *clients, *LENGTH, *load, "--json", "--quiet"],
         env={**ENVIRONMENT, **login},
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         check=False,
     )
     assert ended.returncode in (ExitCode.OK, ExitCode.INCONCLUSIVE), ended.returncode

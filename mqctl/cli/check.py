@@ -28,7 +28,7 @@ def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A history, as in docs/history.md; - is standard input.")],
     expect: Annotated[
         list[str] | None,
-        typer.Option("--expect", metavar="NAMES", help="What must hold, such as fifo,no-loss; again for more."),
+        typer.Option("--expect", metavar="NAMES", help="What must hold, such as 'fifo,p99<50ms'; again for more."),
     ] = None,
     require_controls: Annotated[
         bool, typer.Option("--require-controls", help="Trust a pass only where planted faults were found.")

@@ -14,7 +14,7 @@ from mqctl.cli.bench_options import RATE_MAX
 from mqctl.cli.options import TimeoutOption, duration_option
 from mqctl.errors import UsageError
 from mqctl.experiments.plan import GROUPS, Params
-from mqctl.experiments.policy import expectation
+from mqctl.experiments.policy import Policy, expectation
 from mqctl.measurement.stamp import PUBLISHERS_MAX, SIZE_MIN
 from mqctl.topics import STOMP_QUEUE_PREFIX
 
@@ -96,8 +96,10 @@ class WhatOptions:
         if self.queue is not None:
             name = self.queue if self.queue.startswith("/") else STOMP_QUEUE_PREFIX + self.queue
             queue = topics.parse(name, native=True)
+        policy = expectation(word.strip() for word in expect.split(",")) if expect else Policy(expected=frozenset())
         return Params(
-            expect=tuple(sorted(expectation(expect.split(",")).expected)) if expect else (),
+            expect=tuple(sorted(policy.expected)),
+            limits=policy.limits,
             producers=self.producers,
             consumers=self.consumers,
             messages=self.messages,
@@ -118,7 +120,7 @@ class RunOptions:
     expect: Annotated[
         str | None,
         typer.Option(
-            "--expect", metavar="NAMES", help="What must hold instead, such as fifo,no-loss (see mqctl check)."
+            "--expect", metavar="NAMES", help="What must hold instead, such as 'fifo,p99<50ms' (see mqctl check)."
         ),
     ] = None
     repeat: Annotated[int, typer.Option("--repeat", min=1, max=REPEAT_MAX, metavar="N", help="Run each N times.")] = 1

@@ -61,8 +61,9 @@ def latency(report: Report) -> str:
     if judged.verdict is None:
         return ""
     numbers = judged.answer.numbers
-    told = [(name.removesuffix("_ms"), numbers.get(name)) for name in _QUANTILES]
-    return ", ".join(f"{name} {value:.2f} ms" for name, value in told if value is not None)
+    usual = {name.removesuffix("_ms"): numbers.get(name) for name in _QUANTILES}
+    told = [f"{name} {value:.2f} ms" for name, value in usual.items() if value is not None]
+    return ", ".join([*told, *(note for note in judged.answer.notes if note.partition(" ")[0] not in usual)])
 
 
 _QUANTILES = ("p50_ms", "p90_ms", "p99_ms")
@@ -115,6 +116,7 @@ def _value(trial: Trial) -> dict[str, Any]:
                 "planted": each.answer.planted,
                 "found": each.answer.found,
                 "why": list(each.why),
+                "notes": list(each.answer.notes),
                 "witnesses": [witness.text for witness in each.answer.witnesses],
                 "numbers": dict(each.answer.numbers),
             }

@@ -78,6 +78,7 @@ class Answer:
         certain: Whether a violation is one for sure; otherwise the doubts say why not.
         planted, found: Faults planted for this property, and how many of them were found.
         numbers: Besides, for the report.
+        notes: What was measured, where there is more to say of it than a count.
     """
 
     about: Property
@@ -90,10 +91,14 @@ class Answer:
     planted: int = 0
     found: int = 0
     numbers: Mapping[str, int | float | None] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     @property
     def bound(self) -> float | None:
-        """Where nothing was found: the share of the chances that are violations is below this, at 95 % confidence."""
-        if self.violations or not self.chances:
+        """Where nothing was found: the share of the chances that are violations is below this, at 95 % confidence.
+
+        Of latency it says nothing: how many may take longer is a limit's own matter.
+        """
+        if self.violations or not self.chances or self.about is Property.LATENCY:
             return None
         return min(1.0, _RULE_OF_THREE / self.chances)

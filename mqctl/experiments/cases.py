@@ -53,6 +53,10 @@ class Case:
     lacks: Callable[[Params, Ground], str] = lambda _params, _ground: ""
     expected: Callable[[Ground], str] = lambda _ground: ""
 
+    def limited(self, params: Params, ground: Ground, rng: random.Random) -> Plan:
+        """Its plan, with the limits that the user set."""
+        return replace(self.plan(params, ground, rng), limits=params.limits)
+
 
 def controlled(
     rng: random.Random, consumer: ConsumerPlan, expect: Iterable[Property], count: int, *, stray_to: str = ""

@@ -17,6 +17,7 @@ from mqctl.experiments.checkers.sticky import Sticky
 from mqctl.experiments.events import FaultBegan, FaultEnded, Header
 from mqctl.experiments.history import Batch, Reader
 from mqctl.experiments.ledger import Ledger
+from mqctl.experiments.limits import Limit
 from mqctl.experiments.pages import Page, stretches
 from mqctl.experiments.policy import Policy, expectation, of_protocol
 from mqctl.measurement.verdict import Verdict
@@ -72,9 +73,10 @@ class Examination:
 
     Args:
         header: Of the history.
+        limits: On latency.
     """
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, limits: Sequence[Limit] = ()) -> None:
         self._ledger = Ledger()
         self._faults: list[FaultBegan | FaultEnded] = []
         self._checkers: tuple[Checker, ...] = (
@@ -84,7 +86,7 @@ class Examination:
             Agreement(),
             Sticky(),
             Acks(),
-            Latency(clocks_agree=header.clocks == "one"),
+            Latency(limits, clocks_agree=header.clocks == "one"),
         )
 
     def take_in(self, batch: Batch) -> None:
@@ -123,7 +125,7 @@ def check(reader: Reader, *, expect: Iterable[str] = (), controls_required: bool
         UsageError: A line that is no event, or an expectation that there is not.
     """
     policy = policy_for(reader.header, expect)
-    examination = Examination(reader.header)
+    examination = Examination(reader.header, policy.limits)
     for batch in reader.batches():
         examination.take_in(batch)
     judged = [judge(answer, policy, controls_required=controls_required) for answer in examination.answers()]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from mqctl.experiments.answers import Property
+from mqctl.experiments.limits import Limit
 from mqctl.experiments.planting import Place
 from mqctl.model import AckMode, Dialect, Topic
 from mqctl.protocols.bayeux.spec import Delivery
@@ -152,6 +153,7 @@ class Plan:
         mode: As in docs/history.md.
         producers, consumers: Who takes part.
         expect: What a run must show, unless the user says it.
+        limits: On latency.
         restart_at: After so many messages were attempted, the broker is restarted.
         rate: Messages per second of all producers together, unless the user says; None is as fast as possible.
     """
@@ -161,8 +163,14 @@ class Plan:
     producers: Sequence[ProducerPlan]
     consumers: Sequence[ConsumerPlan]
     expect: Sequence[Property]
+    limits: Sequence[Limit] = ()
     restart_at: int | None = None
     rate: float | None = None
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What is expected, as it is typed."""
+        return (*self.expect, *map(str, self.limits))
 
     @property
     def breaks(self) -> bool:
@@ -181,6 +189,7 @@ class Params:
     """How much, as the user asked. None leaves it to the experiment."""
 
     expect: Sequence[Property] = ()
+    limits: Sequence[Limit] = ()
     producers: int | None = None
     consumers: int | None = None
     messages: int = 1000

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from mqctl.errors import UsageError
 from mqctl.experiments.answers import Property
+from mqctl.experiments.limits import Limit, is_limit, parse_limit
 
 BUNDLES: Mapping[str, frozenset[Property]] = MappingProxyType(
     {
@@ -66,11 +67,13 @@ class Policy:
         expected: Properties that must hold.
         asked: Whether somebody asked for just these: then a history must be able to tell about each.
         permitted: What may be broken, and why.
+        limits: On latency, which is expected then.
     """
 
     expected: frozenset[Property]
     asked: bool = False
     permitted: Mapping[Property, str] = field(default_factory=dict)
+    limits: tuple[Limit, ...] = ()
 
 
 def names() -> list[str]:
@@ -79,20 +82,25 @@ def names() -> list[str]:
 
 
 def expectation(words: Iterable[str]) -> Policy:
-    """A policy of the names of properties and bundles.
+    """A policy of the names of properties and bundles, and of limits on latency.
 
     Raises:
-        UsageError: A name that there is not.
+        UsageError: A name that there is not, or a limit that says nothing.
     """
     expected: set[Property] = set()
+    limits: dict[Limit, None] = {}
     for word in words:
         if word in BUNDLES:
             expected |= BUNDLES[word]
         elif word in list(Property):
             expected.add(Property(word))
+        elif is_limit(word):
+            expected.add(Property.LATENCY)
+            limits[parse_limit(word)] = None
         else:
-            raise UsageError(f"nothing is known about {word!r} to expect", hint=f"there are: {', '.join(names())}")
-    return Policy(expected=frozenset(expected), asked=True)
+            there = f"there are: {', '.join(names())}, and limits such as p99<50ms"
+            raise UsageError(f"nothing is known about {word!r} to expect", hint=there)
+    return Policy(expected=frozenset(expected), asked=True, limits=tuple(limits))
 
 
 def of_protocol(protocol: str, mode: str) -> Policy:

@@ -142,7 +142,7 @@ def _word(each: Judged) -> str:
 
 def _why(each: Judged) -> str:
     bound = each.answer.bound
-    words = list(each.why)
+    words = [*each.answer.notes, *each.why]
     if bound is not None and not words:
         words.append(f"in fewer than {bound:.2%} of them, at 95 % confidence")
     return "; ".join(words)
@@ -155,6 +155,7 @@ def _entry(each: Judged) -> dict[str, Any]:
         "verdict": each.verdict,
         "permitted": each.permitted,
         "why": list(each.why),
+        "notes": list(answer.notes),
         "violations": answer.violations,
         "chances": answer.chances,
         "of": answer.of,

@@ -13,11 +13,13 @@ from typing import NamedTuple, TypeAlias
 
 from mqctl.experiments.answers import Cell, Look, Row
 from mqctl.experiments.check import Report
-from mqctl.experiments.controls import describe
+from mqctl.experiments.checkers.drawing import place_of
+from mqctl.experiments.controls import Place, describe
 from mqctl.experiments.events import (
     ConnectionLost,
     ConnectionResumed,
     Delivered,
+    Fault,
     FaultBegan,
     FaultEnded,
     Killed,
@@ -116,7 +118,7 @@ class Scene:
         hidden: Consumers that are not shown.
         focused: Whether it shows what came round a witness, and not the beginning.
         course: How the run went.
-        latency: Of deliveries that are not flagged as redelivered, in ns.
+        latency: Of deliveries that are neither flagged as redelivered nor delayed on purpose, in ns.
     """
 
     topics: Sequence[str] = ()
@@ -278,6 +280,7 @@ class _Stage:
         self._periods: list[Period] = []
         self._moments: list[Moment] = []
         self._planted: list[Moment] = []
+        self._delayed: set[Place] = set()
 
     def read(self, page: Page) -> None:
         published: Sequence[Publish] = page.kinds.get(Publish, ())
@@ -292,11 +295,13 @@ class _Stage:
         self._slices.add(sent, received)
         self._now_ns = max((*sent[-1:], *received[-1:]), default=self._now_ns)
         if self._clocks_agree:
-            self._latency.record_all(_latencies(delivered))
+            self._latency.record_all(_latencies(self._undelayed(delivered)))
 
     def turn(self, event: Turn) -> None:
         if isinstance(event, Subscribed):
             self._window(event.consumer)
+        if isinstance(event, Planted) and event.fault is Fault.DELAY:
+            self._delayed.add(Place(event.consumer, event.producer, event.n))
         at_ns = self._time_of(event)
         if at_ns is None or len(self._periods) + len(self._moments) + len(self._planted) >= MARKS_MAX:
             return
@@ -315,6 +320,9 @@ class _Stage:
                 self._planted.append(Moment(describe(event), at_ns))
             case _:
                 pass
+
+    def _undelayed(self, events: Sequence[Delivered]) -> Iterable[Delivered]:
+        return [event for event in events if place_of(event) not in self._delayed] if self._delayed else events
 
     def _time_of(self, event: Turn) -> int | None:
         """What is planted has no time of its own."""

@@ -93,7 +93,7 @@ def trial(case: Case, params: Params, terms: Terms, place: Place, seed: int) -> 
     """
     if why := case.lacks(params, place.ground):
         return Trial(case=case.name, seed=seed, unsupported=why)
-    plan = case.plan(params, place.ground, random.Random(seed))  # noqa: S311 - places of faults, no secrets
+    plan = case.limited(params, place.ground, random.Random(seed))  # noqa: S311 - places of faults, no secrets
     terms = replace(terms, rate=terms.rate or plan.rate, seed=seed)
     folder = Folder(place.run_dir, f"{place.experiment}-{case.name}")
     place.begun(folder.path)
@@ -150,7 +150,7 @@ def _header(plan: Plan, place: Place, seed: int) -> Header:
         name=f"{place.experiment} {plan.name}",
         protocol=place.ground.protocol,
         mode=plan.mode,
-        expect=tuple(plan.expect),
+        expect=plan.words,
         facts={"seed": seed, "broker": place.ground.broker, "target": place.target.name},
     )
 
@@ -165,7 +165,7 @@ def _facts(plan: Plan, params: Params, terms: Terms, place: Place, seed: int) ->
         "messages": params.messages,
         "producers": [producer.name for producer in plan.producers],
         "consumers": [consumer.name for consumer in plan.consumers],
-        "expect": list(plan.expect),
+        "expect": plan.words,
         "rate": terms.rate,
         "size": terms.size,
         "run": f"{terms.number:016x}",

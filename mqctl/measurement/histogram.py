@@ -84,6 +84,10 @@ class Histogram:
         """The largest number counted, exactly; 0 when there is none."""
         return self._largest
 
+    def at_least(self, number: int) -> int:
+        """How many are not below `number`, as `quantile` tells them: by the ends of their buckets."""
+        return sum(count for bucket, count in self._counts.items() if min(last_of(bucket), self._largest) >= number)
+
     def quantile(self, share: float) -> int | None:
         """The number that `share` of all are not above, rounded up to the end of its bucket; None when there is none.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mqctl.errors import ExitCode
-from mqctl.experiments.events import Header
+from mqctl.experiments.events import Delivered, Header
 from mqctl.experiments.history import encode
 from tests.cli.commands import Result, run
 from tests.unit.experiments.histories import END, got, here, sent
@@ -40,6 +40,7 @@ SEED = (
     got("Chart 2", "B1 B2 A1 A2 B3"),
     [END],
 )
+TIMED = [Delivered("c", "A", n, received_ns=n + 2_000_000, intended_ns=n) for n in range(1000)]
 LOSSY = here("c"), sent("A1 A2"), got("c", "A1"), [END]
 
 
@@ -54,6 +55,9 @@ LOSSY = here("c"), sent("A1 A2"), got("c", "A1"), [END]
         (LOSSY[:-1], ("--expect", "no-loss"), ExitCode.INCONCLUSIVE, "inconclusive"),
         ((), (), ExitCode.INCONCLUSIVE, "inconclusive"),
         (GOOD, ("--expect", "fifo", "--require-controls"), ExitCode.INCONCLUSIVE, "inconclusive"),
+        ((TIMED,), ("--expect", "fifo, p99<50ms"), ExitCode.OK, "pass"),
+        ((TIMED,), ("--expect", "p99<1ms"), ExitCode.WRONG, "fail"),
+        ((TIMED[:-1],), ("--expect", "p99<50ms"), ExitCode.INCONCLUSIVE, "inconclusive"),
     ],
 )
 def test_the_verdict_is_the_exit_code(mqctl, history, parts, args, code, verdict):
@@ -107,6 +111,9 @@ def test_a_crash_leaves_a_history_that_can_be_judged(mqctl, history):
         (("/",), "cannot read /: Is a directory", None),
         (("{readme}",), "line 1 is no header of a history", "docs/history.md is the schema"),
         (("{history}", "--expect", "fofi"), "nothing is known about 'fofi' to expect", "there are: no-loss, no-dup"),
+        (("{history}", "--expect", "p99<"), "'p99<' does not say how long", "a limit on latency looks like p99<50ms"),
+        (("{history}", "--expect", "p101<5ms"), "'p101<5ms' has no percentile above p0", "looks like p99<50ms"),
+        (("{history}", "--expect", "fifo,p99<5 apples"), "'p99<5 apples' does not say how long", "looks like"),
         ((), "Missing argument 'FILE'", None),
     ],
 )

@@ -97,6 +97,20 @@ def test_what_nothing_can_tell_is_inconclusive(experiment, tmp_path):
     assert [child.tag for case in Tree.parse(junit).getroot() for child in case] == ["error"]
 
 
+def test_a_limit_on_latency(experiment, mqctl):
+    """Kept in the history, so that it is judged the same again; the delay that was planted is none."""
+    asked = ("ordering", "--case", "one-producer", "--messages", "1100", "--quiet-for", "400ms", "--json")
+    done = experiment(*asked, "--expect", "fifo,p99<1m,p50<0.001ms")
+    assert done.code == ExitCode.WRONG, done.err
+    trial = json.loads(done.out)
+    latency = trial["properties"]["latency"]
+    assert (latency["verdict"], latency["planted"], latency["found"]) == ("fail", 1, 1)
+    assert "which is not p50<0.001ms" in latency["witnesses"][0]
+    history = str(Path(trial["folder"]) / "history.jsonl")
+    assert mqctl("check", history).code == ExitCode.WRONG
+    assert mqctl("check", history, "--expect", "p99<1m").code == ExitCode.OK
+
+
 def test_the_same_seed_again_and_again(experiment, tmp_path):
     done = experiment("ordering", *FEW, "--case", "one-producer", "--repeat", "2", "--seed", "7", "--json")
     assert done.code == ExitCode.OK, done.err
@@ -110,6 +124,8 @@ def test_the_same_seed_again_and_again(experiment, tmp_path):
         (("ordering", "--case", "nothing"), "there is no case 'nothing'"),
         (("ack", "--case", "one-producer"), "cases: auto-cut"),
         (("ordering", "--expect", "luck"), "nothing is known about 'luck'"),
+        (("ordering", "--expect", "fifo,p99<5 apples"), "'p99<5 apples' does not say how long"),
+        (("ack", "--expect", "p101<5ms"), "no percentile above p0 and below p100"),
         (("ordering", "--rate", "0"), "--rate is above 0"),
         (("ordering", "--messages", "3"), "is not in the range"),
         (("ordering", "--topic", "a.**"), "has no wildcard"),

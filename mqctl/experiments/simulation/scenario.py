@@ -89,13 +89,13 @@ class Scenario:
             weather: The network; None is one that the seed draws.
         """
         ground = self.ground
-        plan = self.case.plan(self.params, ground, random.Random(self.seed))  # noqa: S311 - places of faults
+        plan = self.case.limited(self.params, ground, random.Random(self.seed))  # noqa: S311 - places of faults
         header = Header(
             version=VERSION,
             name=f"{self.experiment} {plan.name}",
             protocol=ground.protocol,
             mode=plan.mode,
-            expect=tuple(plan.expect),
+            expect=plan.words,
             facts={"simulated": True, "seed": self.seed, "broker": ground.broker, "command": self.command},
         )
         return header, Simulation(
@@ -121,7 +121,7 @@ class Scenario:
             "--size": (self.size, SIZE),
             "--topic": (params.topic and text_of(params.topic), None),
             "--queue": (params.queue and text_of(params.queue), None),
-            "--expect": (",".join(params.expect), ""),
+            "--expect": (",".join([*params.expect, *map(str, params.limits)]), ""),
         }
         for name, (value, default) in options.items():
             if value != default:

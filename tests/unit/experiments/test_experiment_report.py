@@ -114,6 +114,7 @@ def test_the_json_object():
         "verdict": "fail",
         "permitted": False,
         "why": [],
+        "notes": [],
         "violations": 1,
         "chances": 2,
         "of": "deliveries of confirmed messages",
