@@ -67,7 +67,8 @@ def _no_transactions(ground: Ground) -> str:
 def _plan(params: Params, ground: Ground, rng: random.Random) -> Plan:
     """Every third transaction is aborted, until the connection breaks: the end of it brings what was aborted again."""
     queue, expect = ground.queue(params), judged(params, (*AT_LEAST_ONCE, Property.ACK_HOLDS, Property.REDELIVERY))
-    at = min(rng.randrange(params.messages // 3, params.messages * 2 // 3), BEFORE_MAX)
+    at = rng.randrange(params.messages // 3, params.messages * 2 // 3)
+    at = min(max(at, ABORT_EVERY * TOGETHER), BEFORE_MAX)
     consumer = ConsumerPlan(
         name="c1",
         topic=queue,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mqctl.experiments.answers import Property
+from mqctl.experiments.checkers import acks
 from mqctl.experiments.events import Acked, ConnectionLost, Event, Killed, Nacked, Requeued, Unsubscribed
 from tests.unit.experiments.histories import END, answers, got, here, names
 
 HOLDS, AGAIN, PREFETCH, FLAGS = Property.ACK_HOLDS, Property.REDELIVERY, Property.PREFETCH, Property.FLAGS
 ONE = here("c", ack="individual")
 GROUP = here("c", "d", group="q", ack="individual")
+CLIENT = here("c", ack="client")
+SURE = Acked("c", "A", 1, confirmed=True)
 
 
 def acked(consumer: str, text: str, **fields: bool) -> list[Event]:
@@ -30,6 +33,11 @@ def acked(consumer: str, text: str, **fields: bool) -> list[Event]:
         # Not confirmed, it may have been lost with the connection; confirmed, it was not.
         ((GROUP, got("c", "A1"), acked("c", "A1"), ConnectionLost("c"), got("d", "A1")), 0, 1),
         ((GROUP, got("c", "A1"), acked("c", "A1", confirmed=True), ConnectionLost("c"), got("d", "A1")), 1, 1),
+        # Told again, now that it is.
+        ((GROUP, got("c", "A1"), acked("c", "A1"), SURE, ConnectionLost("c"), got("d", "A1")), 1, 1),
+        ((GROUP, got("c", "A1 A2"), acked("c", "A1 A2"), SURE, ConnectionLost("c"), got("d", "A2")), 0, 2),
+        ((CLIENT, got("c", "A1 A2 A3"), acked("c", "A1 A2 A3"), SURE, ConnectionLost("c"), got("c", "A1")), 1, 3),
+        ((CLIENT, got("c", "A2 A1 A3"), acked("c", "A2 A1 A3"), SURE, ConnectionLost("c"), got("c", "A2 A3")), 1, 3),
         ((GROUP, got("c", "A1"), acked("c", "A1"), ConnectionLost("d"), got("d", "A1")), 1, 1),
         # An acknowledgement of what one does not hold covers nothing.
         ((ONE, got("c", "A1"), acked("c", "A2"), got("c", "A1")), 0, 0),
@@ -41,6 +49,12 @@ def test_an_acknowledgement_holds(parts, broken, chances):
     found = answers(*parts)[HOLDS]
     assert (found.violations, found.chances) == (broken, chances)
     assert len(found.witnesses) == broken
+
+
+def test_what_was_acknowledged_long_before_the_connection_was_lost_has_arrived(monkeypatch):
+    monkeypatch.setattr(acks, "UNSURE_MAX", 1)
+    found = answers(GROUP, got("c", "A1 A2"), acked("c", "A1 A2"), ConnectionLost("c"), got("d", "A1 A2"))[HOLDS]
+    assert (found.violations, found.chances) == (1, 2)
 
 
 @pytest.mark.parametrize(
