@@ -26,6 +26,7 @@ from mqctl.experiments.cases import (
 )
 from mqctl.experiments.committing import committed
 from mqctl.experiments.plan import Break, ConsumerPlan, Ground, Params, Plan, ProducerPlan, Stream, Trouble
+from mqctl.experiments.replaying import replayed
 from mqctl.model import AckMode, Dialect, Topic
 from mqctl.protocols.bayeux.spec import Delivery
 
@@ -333,6 +334,7 @@ CASES: Final[Mapping[str, Case]] = MappingProxyType(
             committed(MANY_PRODUCERS),
             STRICT_DISPATCH,
             committed(STRICT_DISPATCH),
+            replayed(MANY_PRODUCERS),
             Case(
                 name="virtual-topic",
                 line="a topic, and queues that get its messages too",

@@ -62,6 +62,7 @@ class Wiring:
         self._stack = stack
         self._lasting = lasting
         self._links: dict[str, Link] = {}
+        self._sessions: set[str] = set()
 
     def open(self, client: str, sink: EventSink, plan: ConsumerPlan | None = None, session: str = "") -> Connection:
         """Connect.
@@ -117,10 +118,11 @@ class Wiring:
         """With what to connect, and where, so that the broker remembers us."""
         if target.scheme.startswith("bayeux"):
             return self._keeping(plan, target, session), target
+        if session not in self._sessions:
+            self._sessions.add(session)
+            self._stack.callback(self._forget_subscription if plan.durable else self._forget, session, plan)
         if plan.durable:
-            self._stack.callback(self._forget_subscription, session, plan)
             return self._adapter, replace(target, client_id=session)
-        self._stack.callback(self._forget, session)
         expiry_s = SESSION_EXPIRY_S if target.mqtt.version == "5" else None
         options = target.mqtt._replace(clean=False, session_expiry_s=expiry_s)
         return self._adapter, replace(target, client_id=session, mqtt=options)
@@ -158,7 +160,7 @@ class Wiring:
             subscription = connection.subscribe(spec, timeout_s=FORGET_TIMEOUT_S)
             connection.unsubscribe(subscription, timeout_s=FORGET_TIMEOUT_S, forget=True)
 
-    def _forget(self, session: str) -> None:
+    def _forget(self, session: str, _plan: ConsumerPlan) -> None:
         """Let the broker forget a client: one that connects clean under its name (MQTT 3.1.1, 3.1.2.4)."""
         target = replace(self._target, client_id=session, mqtt=self._target.mqtt._replace(clean=True))
         with contextlib.suppress(MqctlError):

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -133,6 +134,25 @@ def test_an_acknowledgement_covers_its_own_subscription(hub, tmp_path):
     assert_controls_found(done)
     given_back = next(each.answer for each in done.report.judged if each.answer.about is Property.REDELIVERY)
     assert given_back.chances >= PREFETCH
+
+
+def test_a_durable_subscription(tmp_path):
+    """Who was away sees the order of who was there; and the broker is left as it was."""
+    with HubThread(HubConfig(stomp=LOOPBACK, http=LOOPBACK, drain_s=0)) as running:
+        target = Target(scheme="stomp", endpoints=(running.endpoint,))
+        done = tried(ordering.CASES["durable-replay"], target, tmp_path)
+        with urlopen(f"http://{_http(running)}/metrics") as metrics:
+            assert "mqctl_hub_durable_subscriptions 0\n" in metrics.read().decode()
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+    with (done.folder / "history.jsonl").open("rb") as file:
+        events = [event for batch in Reader(file).batches() for event in batch.events]
+    left, back = (
+        next(n for n, event in enumerate(events) if isinstance(event, kind))
+        for kind in (ConnectionLost, ConnectionResumed)
+    )
+    sent = [n for n, event in enumerate(events) if isinstance(event, Publish)]
+    assert left < min(sent) < max(sent) < back
 
 
 def test_a_backlog_that_is_full(tmp_path):

@@ -18,12 +18,13 @@ from mqctl.protocols.bayeux.spec import Delivery
 
 PARAMS = Params(messages=400)
 CASES = {**ordering.CASES, **acknowledgement.CASES}
+FEATURES = {"mqtt": frozenset({"shared"}), "stomp": frozenset({"durable", "transactions"})}
 
 
 def ground(protocol: str = "stomp", dialect: Dialect | None = Dialect.HUB, **changes) -> Ground:
     facts = {
         "broker": "it",
-        "features": frozenset({"mqtt": {"shared"}, "stomp": {"transactions"}}.get(protocol, ())),
+        "features": FEATURES.get(protocol, frozenset()),
         "unbreakable": "",
         "restartable": True,
         "name": "a.b",
@@ -99,6 +100,8 @@ def test_the_same_seed_gives_the_same_plan(name):
         ("nack-client", ground("mqtt"), "cannot refuse"),
         ("nack-client", ground(simulated=True), "not simulated"),
         ("topic-slow", ground("mqtt"), "it is about STOMP"),
+        ("durable-replay", ground("mqtt"), "MQTT has no durable subscriptions"),
+        ("durable-replay", ground(simulated=True), "not simulated"),
         ("subscribe-later", ground("bayeux", None), "it is about STOMP"),
         ("subscribe-later", ground(simulated=True), "not simulated"),
         ("subscribe-later-bare", ground("stomp", Dialect.CLASSIC), "Artemis' addresses"),
@@ -117,7 +120,7 @@ def test_what_is_known_is_told(name):
     told, plain = CASES[name].expected(where), name.removesuffix("-transacted")
     assert bool(told) == (
         name in acknowledgement.CASES
-        or plain in {"many-producers", "strict-dispatch", "virtual-topic", "message-groups"}
+        or plain in {"many-producers", "strict-dispatch", "virtual-topic", "message-groups", "durable-replay"}
     )
 
 
@@ -254,6 +257,13 @@ def test_loss_is_judged_where_there_is_room_for_all(name, where, messages, judge
 
 def test_what_is_not_known_of_a_broker_is_said_so():
     assert "not known" in CASES["qos1-session-away"].expected(ground("mqtt", None))
+
+
+def test_who_was_away_is_compared_with_who_was_there():
+    plan = plan_of("durable-replay", Params(messages=400, consumers=5))
+    assert [(each.durable, each.late) for each in plan.consumers] == [(False, False), (True, True)]
+    assert all(each.persistent for each in plan.producers)
+    assert Property.AGREEMENT in plan.expect
 
 
 def test_those_who_are_late():
