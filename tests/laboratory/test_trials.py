@@ -13,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from mqctl.adapters.registry import adapter_for
+from mqctl.adapters.stomp_transaction import StompTransaction
 from mqctl.broker.values import Limits
 from mqctl.errors import ConnectError, MeasuredWrong, OperationTimeout
 from mqctl.errors import ConnectionLost as LostConnection
@@ -20,6 +21,7 @@ from mqctl.experiments import acknowledgement, ordering
 from mqctl.experiments.answers import Property
 from mqctl.experiments.cases import PREFETCH, Case
 from mqctl.experiments.events import (
+    Acked,
     ConnectionLost,
     ConnectionResumed,
     Delivered,
@@ -29,6 +31,7 @@ from mqctl.experiments.events import (
     Header,
     Planted,
     Publish,
+    Requeued,
 )
 from mqctl.experiments.history import Reader
 from mqctl.experiments.plan import Ground, Params
@@ -100,7 +103,7 @@ def assert_controls_found(done: Trial) -> None:
     assert all(answer.found == answer.planted for answer in answers), answers
 
 
-STOMP = ["one-producer", "many-producers", "competing", "redelivery"]
+STOMP = ["one-producer", "many-producers", "many-producers-transacted", "competing", "redelivery"]
 ACK = [f"{mode}-{fate}" for mode in ("auto", "client", "individual") for fate in ("cut", "killed")]
 
 
@@ -166,6 +169,34 @@ def test_a_backlog_that_is_full(tmp_path):
     loss = next(each.answer for each in done.report.judged if each.answer.about is Property.NO_LOSS)
     assert loss.violations == MESSAGES - kept - PREFETCH
     assert loss.found == loss.planted == 1
+
+
+def test_acknowledgements_that_are_aborted(hub, tmp_path):
+    """Nothing of them is lost, and none is given back after the connection broke."""
+    done = tried(acknowledgement.CASES["transacted"], hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    assert_controls_found(done)
+    with (done.folder / "history.jsonl").open("rb") as file:
+        events = [event for batch in Reader(file).batches() for event in batch.events]
+    kinds = [type(event) for event in events]
+    lost = kinds.index(ConnectionLost)
+    aborted = {event.n for event in events if isinstance(event, Requeued)}
+    assert aborted
+    assert Requeued not in kinds[lost:]
+    came_again = {event.n for event in events[lost:] if isinstance(event, Delivered)}
+    assert aborted <= came_again
+    sure = {event.n for event in events[:lost] if isinstance(event, Acked) and event.confirmed}
+    assert sure
+    assert not sure & came_again
+
+
+def test_a_transaction_that_keeps_what_was_aborted_fails(hub, tmp_path, monkeypatch):
+    """As at a broker that takes acknowledgements at once, whatever their transaction."""
+    monkeypatch.setattr(StompTransaction, "abort", StompTransaction.commit)
+    done = tried(acknowledgement.CASES["transacted"], hub["stomp"], tmp_path)
+    assert done.verdict is Verdict.FAIL
+    broken = {each.answer.about for each in done.report.judged if each.verdict is Verdict.FAIL}
+    assert Property.REDELIVERY in broken
 
 
 def test_a_slow_consumer(hub, tmp_path):
