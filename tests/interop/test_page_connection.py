@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from mqctl.faults.link import Link
 from mqctl.hub.config import HubConfig
 from mqctl.hub.rules import Rules, read_rule
 from mqctl.hub.thread import HubThread
@@ -129,16 +130,35 @@ def test_a_hub_that_comes_back_is_found(window: Browser, tmp_path, transport: st
     window.complaints()
 
 
-def test_nothing_is_lost_where_only_the_socket_breaks(window: Browser, page_hub: HubThread, mqctl: Program) -> None:
-    """A new socket takes the session up, with what waited in it."""
+@pytest.mark.parametrize("transport", TITLES)
+def test_nothing_is_lost_where_only_the_connection_breaks(
+    window: Browser, page_hub: HubThread, mqctl: Program, transport: str
+) -> None:
+    """A new one takes the session up soon, with what waited in it."""
     with Refusing(web(page_hub), ()) as proxy:
-        window.driver.get(f"http://{proxy.endpoint}/#rect")
-        window.until_text("state-text", "connected over WebSocket")
+        window.driver.get(f"http://{proxy.endpoint}/?transport={transport}#rect")
+        window.until_text("state-text", f"connected over {TITLES[transport]}")
         proxy.cut()
         mqctl.run("publish", "rect", "5")
-        window.until_text("state-text", "connected over WebSocket")
+        window.until_text("state-text", f"connected over {TITLES[transport]}")
         window.until(lambda: rects(window), lambda seen: seen == ["5"])
         assert sessions(page_hub) == 1
+        window.driver.get("about:blank")
+    window.complaints()
+
+
+@pytest.mark.parametrize("transport", TITLES)
+def test_a_connection_that_breaks_while_the_page_subscribes(
+    window: Browser, page_hub: HubThread, mqctl: Program, transport: str
+) -> None:
+    """The page is not connected then, and does not believe that it is."""
+    with Link(web(page_hub)) as link:
+        broken = link.down.cut_at(b'"channel":"/meta/subscribe"')
+        window.driver.get(f"http://{link.endpoint}/?transport={transport}#rect")
+        assert broken.wait(10.0)
+        window.until_text("state-text", f"connected over {TITLES[transport]}")
+        mqctl.run("publish", "rect", "7")
+        window.until_text("degrees", "7°")
         window.driver.get("about:blank")
     window.complaints()
 

@@ -78,7 +78,7 @@ export class Bayeux {
     this.#matching.clear();
     if (listeners) listeners.add(listener);
     else this.#wanted.set(channel, new Set([listener]));
-    if (this.#connected) this.#subscribe(channel);
+    if (this.#connected) this.#subscribe(channel).catch(() => {});
     return () => this.#forget(channel, listener);
   }
 
@@ -132,7 +132,7 @@ export class Bayeux {
 
   async #pause(failures, why) {
     const longest = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** (failures - 1));
-    const pause_ms = Math.max(longest * (0.5 + Math.random() / 2), this.#advice.interval ?? 0);
+    const pause_ms = Math.max(longest * (0.5 + Math.random() / 2), why.pause_ms ?? 0);
     this.#onState({ name: "waiting", why: why.message, pause_ms });
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, pause_ms);
@@ -221,7 +221,8 @@ export class Bayeux {
   #fail(reply) {
     this.#clientId = null;
     const why = sentence(reply.error);
-    throw this.#advice.reconnect === "none" ? new Refused(why) : new Unreachable(why);
+    if (this.#advice.reconnect === "none") throw new Refused(why);
+    throw Object.assign(new Unreachable(why), { pause_ms: reply.advice?.interval });
   }
 
   // Requests and their answers.
@@ -236,6 +237,7 @@ export class Bayeux {
     const id = this.#nextId();
     const link = this.#link;
     return new Promise((resolve, reject) => {
+      if (link.closed) throw new Unknown("the connection was lost");
       const timer = setTimeout(() => link.lose(new Unknown("the hub does not answer in time")), patience_ms);
       this.#requests.set(id, { channel: message.channel, timer, resolve, reject });
       link.send([{ id, clientId: this.#clientId ?? undefined, ...message }]);
@@ -285,9 +287,9 @@ export class Bayeux {
   // Subscriptions.
 
   async #subscribe(channel) {
-    const reply = await this.#ask({ channel: "/meta/subscribe", subscription: channel }).catch(() => null);
-    const why = reply && !reply.successful ? sentence(reply.error) : null;
-    if (reply) this.#wanted.get(channel)?.forEach((listener) => listener.onRefused(why));
+    const reply = await this.#ask({ channel: "/meta/subscribe", subscription: channel });
+    const why = reply.successful ? null : sentence(reply.error);
+    this.#wanted.get(channel)?.forEach((listener) => listener.onRefused(why));
   }
 
   #forget(channel, listener) {
