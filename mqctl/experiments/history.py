@@ -11,8 +11,8 @@ import msgspec
 from mqctl.errors import UsageError
 from mqctl.experiments.events import VERSION, Event, Header, Strange
 
-CHUNK_BYTES = 1 << 20
-"""So much is read and decoded at once."""
+CHUNK_BYTES = 1 << 17
+"""So much is read and decoded at once: its events fit into the cache of a processor."""
 
 _HINT = "docs/history.md is the schema"
 

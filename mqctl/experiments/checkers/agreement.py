@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain
 from operator import ne
 from typing import NamedTuple, cast
 
@@ -43,6 +43,7 @@ class Agreement:
         self._pairs: dict[tuple[str, str], Pair] = {}
         self._shown: dict[tuple[str, str], Witness] = {}
         self._switches = self._neighbours = 0
+        self._latest = ""
         self._swaps: list[_Swap] = []
         self._swapped: set[tuple[int, int]] = set()
         self._absent: dict[str, set[int]] = {}
@@ -121,9 +122,10 @@ class Agreement:
             watched = {key for pair in self._swapped for key in pair}
             self._places |= {(name, key): place for place, key in enumerate(keys, order.stop) if key in watched}
         order.keys.extend(keys)
-        if name == next(iter(self._orders)):
-            self._switches += sum(map(ne, producers, islice(producers, 1, None)))
+        if producers and name == next(iter(self._orders)):
+            self._switches += sum(map(ne, producers, chain((self._latest or producers[0],), producers)))
             self._neighbours += len(producers)
+            self._latest = producers[-1]
 
     def _enter(self, party: Party) -> Order:
         """A party that was not heard of before: compare it with all others of its topic."""
