@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import get_args
 
-from mqctl.experiments.answers import WITNESSES_MAX, Answer, Property, Witness
+from mqctl.experiments.answers import WITNESSES_MAX, Answer, Cell, Look, Property, Row, Witness
+from mqctl.experiments.checkers.drawing import AFTER, BEFORE, drawn
 from mqctl.experiments.events import (
     BROKER,
     Acked,
@@ -56,10 +58,10 @@ class _Tally:
     chances: int = 0
     witnesses: list[Witness] = field(default_factory=list)
 
-    def broken(self, text: str, line: int | None = None) -> None:
+    def broken(self, witness: Callable[[], Witness]) -> None:
         self.violations += 1
         if len(self.witnesses) < WITNESSES_MAX:
-            self.witnesses.append(Witness(text=text, line=line))
+            self.witnesses.append(witness())
 
 
 class Acks:
@@ -113,9 +115,9 @@ class Acks:
     def answers(self, ledger: Ledger) -> Iterator[Answer]:
         """See `Checker`."""
         for party, waiting in self._returned.items():
-            for (producer, n), why in waiting.items():
-                if _present(ledger.parties.get(party)):
-                    self._returns.broken(f"{message(producer, n)} did not come to {party} again after {why}")
+            if _present(ledger.parties.get(party)):
+                for key in waiting:
+                    self._returns.broken(partial(_missing, party, waiting, key))
         unread = (_NOT_DRAINED,) if self._returns.violations and not ledger.drained else ()
         yield _answer(Property.ACK_HOLDS, self._holds, "acknowledgements")
         yield _answer(Property.REDELIVERY, self._returns, "messages given back", unread, certain=ledger.drained)
@@ -129,8 +131,7 @@ class Acks:
             for event, _ in sheet.again:
                 self._flags.chances += 1
                 if not event.redelivered:
-                    text = f"{event.consumer} got {message(event.producer, event.n)} again, not flagged as redelivered"
-                    self._flags.broken(text, page.line_of(event))
+                    self._flags.broken(partial(_unflagged, page, event))
 
     def _delivered(self, page: Page, event: Delivered, again: bool) -> None:
         holder = self._holders.get(event.consumer)
@@ -141,15 +142,13 @@ class Acks:
             self._enter()
             self._returned[party].pop(key, None)
             if event.n in self._settled[party][event.producer]:
-                text = f"{event.consumer} got {message(event.producer, event.n)} again, which had been acknowledged"
-                self._holds.broken(text, page.line_of(event))
+                self._holds.broken(partial(_in_vain, page, event, self._settled[party][event.producer]))
         holder.held[key] = None
         if holder.prefetch is not None:
             self._prefetch.chances += 1
             self._most = max(self._most, len(holder.held))
             if len(holder.held) > holder.prefetch:
-                text = f"{event.consumer} had {len(holder.held)} messages at a prefetch of {holder.prefetch}"
-                self._prefetch.broken(text, page.line_of(event))
+                self._prefetch.broken(partial(_too_many, page, event, list(holder.held), holder.prefetch))
 
     def _settle(self, event: Settlement) -> None:
         holder, party = self._holders[event.consumer], self._party_of[event.consumer]
@@ -217,6 +216,49 @@ def _confirm(holder: _Holder, key: Key) -> None:
         while (earlier := next(iter(holder.unsure))) != key:
             del holder.unsure[earlier]
     del holder.unsure[key]
+
+
+def _in_vain(page: Page, event: Delivered, settled: Ranges) -> Witness:
+    """What had been acknowledged, above what came all the same."""
+    around = range(event.n - BEFORE // 2, event.n + AFTER + 1)
+    cells = tuple(_cell((event.producer, n), marked=n == event.n) for n in around if n in settled)
+    text = f"{event.consumer} got {message(event.producer, event.n)} again, which had been acknowledged"
+    return Witness(text=text, line=page.line_of(event), rows=(Row("acknowledged", cells), _came(page, event)))
+
+
+def _missing(party: str, waiting: Mapping[Key, str], key: Key) -> Witness:
+    """What was given back, above what did not come for it."""
+    order = list(waiting)
+    at = order.index(key)
+    near = order[max(0, at - BEFORE // 2) : at + AFTER + 1]
+    rows = (
+        Row("given back", tuple(_cell(each, marked=each == key) for each in near)),
+        Row(party, tuple(Cell(*each, Look.ABSENT) for each in near)),
+    )
+    return Witness(text=f"{message(*key)} did not come to {party} again after {waiting[key]}", rows=rows)
+
+
+def _too_many(page: Page, event: Delivered, held: Sequence[Key], prefetch: int) -> Witness:
+    """The last of what it might hold, above what it held; marked is what was too much."""
+    first = max(0, prefetch - BEFORE)
+    cells = tuple(_cell(key, marked=i >= prefetch) for i, key in enumerate(held[: prefetch + AFTER]) if i >= first)
+    text = f"{event.consumer} had {len(held)} messages at a prefetch of {prefetch}"
+    rows = (Row("may be held", cells[: prefetch - first]), Row(f"{event.consumer} held", cells))
+    return Witness(text=text, line=page.line_of(event), rows=rows)
+
+
+def _unflagged(page: Page, event: Delivered) -> Witness:
+    text = f"{event.consumer} got {message(event.producer, event.n)} again, not flagged as redelivered"
+    return Witness(text=text, line=page.line_of(event), rows=(_came(page, event),))
+
+
+def _came(page: Page, event: Delivered) -> Row:
+    sheet = next(sheet for sheet in page.sheets if any(each is event for each in sheet.events))
+    return drawn(sheet, event, {event.n})
+
+
+def _cell(key: Key, *, marked: bool) -> Cell:
+    return Cell(*key, Look.MARKED if marked else Look.PLAIN)
 
 
 def _present(party: Party | None) -> bool:

@@ -112,7 +112,8 @@ def _topic_y(publishers: int) -> float:
 def _drawn(layer: _Layer, width: float, producers: Sequence[str], origin: int) -> Iterator[Node]:
     yield boxes.plate((_LEFT, layer.y - boxes.PLATE_HEIGHT), layer.kind, layer.name)
     if not layer.placed:
-        yield node("text", "nothing", class_="minor", x=_LEFT + 10, y=layer.y + boxes.HEIGHT / 2 + 5)
+        none = "nothing of it" if layer.more else "nothing"
+        yield node("text", none, class_="minor", x=_LEFT + 10, y=layer.y + boxes.HEIGHT / 2 + 5)
     middle = layer.y + boxes.HEIGHT / 2 + 5
     for box, x, y in layer.placed:
         told = "" if box.at_ns is None else f", {took(box.at_ns - origin)} after the first one shown"

@@ -10,7 +10,7 @@ from mqctl.experiments.check import Judged, Report
 from mqctl.experiments.html import course, latency, order, witness
 from mqctl.experiments.html.markup import Content, Node, node, written
 from mqctl.experiments.html.style import CSS
-from mqctl.experiments.report import HEAD, table, witnesses
+from mqctl.experiments.report import HEAD, observed, table, witnesses
 from mqctl.experiments.scene import Scene
 from mqctl.measurement.verdict import Verdict
 
@@ -38,7 +38,7 @@ def page(report: Report, scene: Scene, doubts: Iterable[str] = (), expected: str
         f"{verdict}: {title}",
         _head(report, verdict, title),
         _reasons(report, [*against, *report.remarks]),
-        node("p", node("strong", "Expected: "), expected, class_="expected") if expected else None,
+        _compared(expected, observed(report)) if expected else None,
         _witnesses(report, producers),
         _order(scene, producers),
         _section("What was judged", _table(report), _controls(report)),
@@ -110,6 +110,12 @@ def _reason(each: Judged) -> Node:
 
 def _bound(each: Judged) -> str:
     return "" if each.answer.bound is None else f" (broken in fewer than {each.answer.bound:.2%} at 95 % confidence)"
+
+
+def _compared(expected: str, seen: str) -> Node:
+    """What is known to happen, beside what did."""
+    pairs = {"Expected": expected, "Observed": seen}.items()
+    return node("dl", (node("div", node("dt", name), node("dd", text)) for name, text in pairs), class_="compared")
 
 
 def _table(report: Report) -> Node:

@@ -80,7 +80,10 @@ header { border-left: .4rem solid var(--mark); padding: .1rem 0 .1rem 1rem; }
 header .badge { font-size: clamp(1.6rem, 8vw, 2.4rem); line-height: 1.2; }
 .pass { --mark: var(--pass); } .fail { --mark: var(--fail); } .inconclusive { --mark: var(--inconclusive); }
 .none, .unsupported { --mark: var(--soft); } .error { --mark: var(--fail); }
-.expected { margin-top: 1rem; }
+.compared { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1px; margin-top: 1rem;
+  background: var(--line); border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; }
+.compared div { background: var(--sheet); padding: .6rem .9rem; }
+.compared dt { font-size: .85rem; } .compared dd { margin: 0; }
 .reasons { list-style: none; padding: 0; margin-top: 1rem; display: grid; gap: .5rem; }
 .reasons li { background: var(--sheet); border: 1px solid var(--line); border-radius: .5rem; padding: .6rem .9rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }

@@ -14,7 +14,6 @@ from mqctl.experiments.events import (
     Header,
     Killed,
     Publish,
-    Subscribed,
 )
 from mqctl.experiments.scene import HEAD, LANES_MAX, MARKS_MAX, SHOWN_MAX, SLICES_MAX, Moment, Period
 from tests.unit.experiments.histories import END, attempted, got, here, planted, sent
@@ -75,11 +74,11 @@ def test_who_is_in_a_witness_is_shown_and_of_others_a_few():
 
 
 def test_a_witness_without_a_drawing_leaves_the_beginning():
-    held = [Subscribed("c", ack="individual", prefetch=1)]
-    report, scene = seen(held, sent("A1 A2"), got("c", "A1 A2"), END, expect="prefetch")
+    slow = [Delivered("c", "A", n, received_ns=1_000_000, intended_ns=0) for n in range(20)]
+    report, scene = seen(slow, END, expect="p50<1ms")
     assert report.verdict == "fail"
     assert not scene.focused
-    assert row(scene.lanes[0]) == "A1 A2"
+    assert row(scene.lanes[0]) == numbers(0, 19)
 
 
 def test_the_course():
@@ -138,3 +137,8 @@ def test_latency_is_of_what_can_be_compared_and_came_first(clocks, samples):
         header=Header(version=1, clocks=clocks),
     )
     assert sum(scene.latency.counts.values()) == samples
+
+
+def test_what_was_delayed_on_purpose_is_no_latency():
+    _, drawn = seen([planted(Fault.DELAY, "c", "A2", delay_ns=5)], [Delivered("c", "A", n, 9, 0) for n in (1, 2)])
+    assert sum(drawn.latency.counts.values()) == 1

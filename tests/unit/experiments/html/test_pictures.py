@@ -161,3 +161,9 @@ def test_what_cannot_be_seen_is_replaced():
     assert printable("a\x00\u202e\ud800 b\n") == "a\ufffd\ufffd\ufffd b\n"
     assert shortened("abcdef", 4) == "abc…"
     assert hue(["A", "B"], "B") == "p1"
+
+
+def test_who_got_nothing_of_what_it_is_about_may_have_got_more():
+    history = here("c", "d"), sent("A1 A2 B1"), got("c", "A2 A1"), got("d", "B1"), END
+    _, scene = seen(*history, expect="fifo")
+    assert "nothing of it" in skeleton(order.diagram(scene, ["A", "B"]))

@@ -7,8 +7,10 @@ from xml.etree import ElementTree as Tree
 
 import pytest
 
+from mqctl.experiments.events import Delivered
 from mqctl.experiments.html.poster import poster
 from mqctl.experiments.html.style import CSS, DARK, LIGHT
+from mqctl.experiments.report import witnesses
 from mqctl.experiments.scene import Scene
 from tests.unit.experiments.histories import END, got, here, judged, sent
 from tests.unit.experiments.html.parsed import seen
@@ -52,10 +54,9 @@ def test_a_pass_has_no_witness_and_nothing_has_no_picture():
 
 
 def test_a_witness_without_rows_is_left_out():
-    from mqctl.experiments.events import Subscribed
-
-    held = [Subscribed("c", ack="individual", prefetch=1)]
-    report, scene = seen(held, sent("A1 A2"), got("c", "A1 A2"), END, expect="prefetch")
+    slow = [Delivered("c", "A", n, received_ns=1_000_000, intended_ns=0) for n in range(20)]
+    report, scene = seen(slow, END, expect="p50<1ms")
+    assert [found.rows for _, found in witnesses(report)] == [()]
     assert texts(poster(report, scene))[2] == "Who saw what, in order"
 
 
