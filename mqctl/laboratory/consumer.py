@@ -143,6 +143,10 @@ class Consumer:
         """Tell that it is away."""
         self._tell(ConnectionLost(self.plan.name, time.monotonic_ns(), AWAY))
 
+    def withhold(self) -> None:
+        """Acknowledge nothing until its connection was broken: what it holds by then was certainly not acknowledged."""
+        self._withholds = True
+
     def relent(self) -> None:
         """Acknowledge what was withheld."""
         self._withholds = False

@@ -281,12 +281,16 @@ class Run:
     def _restart(self) -> None:
         assert self._terms.restart is not None
         # It still takes acknowledgements when the command begins; clients tell when they lost their connections.
+        for consumer in self._consumers:
+            consumer.withhold()
         self._scribe.put(FaultBegan(_RESTART, time.monotonic_ns(), BROKER))
         # The user's own command line, for the user's own shell.
         done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602
         if done.returncode:
             raise UsageError(f"the command that restarts the broker ended with {done.returncode}")
         self._scribe.put(FaultEnded(_RESTART, time.monotonic_ns(), BROKER))
+        for consumer in self._consumers:
+            consumer.relent()
 
     def _all_sent(self) -> None:
         """Let those come, or acknowledge, that waited for it."""
