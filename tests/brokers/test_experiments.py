@@ -127,6 +127,16 @@ def test_a_topic_and_its_virtual_queues_differ(laboratory: Laboratory, tmp_path:
     assert trials["virtual-topic"]["properties"]["agreement"]["violations"] > 0
 
 
+@pytest.mark.parametrize("laboratory", at("classic", "artemis", scheme="stomp"), indirect=True)
+def test_only_classic_forgets_whose_a_group_is(laboratory: Laboratory, tmp_path: Path) -> None:
+    """It remembers 1,024 groups; of more, each goes to whoever is next."""
+    many = ("--case", "message-groups", "--groups", "1500", "--messages", "6000", "--drain", "60s")
+    trial = runs(laboratory, tmp_path, "ordering", *many)["message-groups"]
+    assert not failed(trial), trial
+    assert (trial["properties"]["sticky"]["violations"] > 0) == (laboratory[0].broker == "classic")
+    assert_controls_found(trial)
+
+
 @pytest.mark.parametrize("laboratory", MQTT, indirect=True)
 def test_order_over_mqtt(laboratory: Laboratory, tmp_path: Path) -> None:
     """Across a reconnect too, whatever is in flight (MQTT 3.1.1, 4.6)."""
