@@ -10,11 +10,10 @@ import signal
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.measure import ENVIRONMENT, MQCTL, hub, median, table
+from benchmarks.measure import ENVIRONMENT, MQCTL, cpu_s, hub, median, table
 from mqctl import application
 from mqctl.cli.board import Board, Drawing
 from mqctl.model import SubscriptionId
@@ -78,12 +77,6 @@ def live_cpu(url: str) -> tuple[float, float]:
     watcher.wait()
     sent = int(summary.split("attempted ")[1].split(",")[0])
     return used / SECONDS, sent / (SETTLE_S + SECONDS)
-
-
-def cpu_s(pid: int) -> float:
-    """Processor time of a process so far, from the kernel's account of it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _swallow(master: int) -> None:

@@ -58,6 +58,12 @@ def median(values: Sequence[float], unit: str, scale: float = 1.0) -> str:
     return f"{value:,.{0 if value >= 100 else 2}f} {unit}"
 
 
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far, from the kernel's account of it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def wall_s(command: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})) -> float:
     """Seconds that a command takes as a whole process; `settings` are added to its environment."""
     start = time.perf_counter()
