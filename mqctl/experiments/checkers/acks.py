@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import get_args
+from itertools import accumulate, compress, islice
+from operator import attrgetter, not_
+from typing import TypeAlias, cast, get_args
 
 from mqctl.experiments.answers import WITNESSES_MAX, Answer, Cell, Look, Property, Row, Witness
 from mqctl.experiments.checkers.drawing import AFTER, BEFORE, drawn
 from mqctl.experiments.events import (
     BROKER,
     Acked,
-    Confirmed,
     ConnectionLost,
     Delivered,
     Killed,
     Nacked,
-    Publish,
     Requeued,
     Settlement,
     Subscribed,
@@ -34,10 +34,12 @@ _NOT_DRAINED = "the history does not end with all read: what was given back may 
 UNSURE_MAX = 10_000
 """An acknowledgement that the broker did not confirm has arrived once its consumer sent so many more."""
 
-_SETTLEMENTS = get_args(Settlement)
-_PUBLISHING = frozenset({Publish, Confirmed})
+Key: TypeAlias = tuple[str, int]
+Step: TypeAlias = Delivered | Settlement
+"""In the life of a consumer that acknowledges."""
 
-Key = tuple[str, int]
+_STEPS = frozenset({Delivered, *get_args(Settlement)})
+_key = attrgetter("producer", "n")
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class _Holder:
     cumulative: bool
     prefetch: int | None
     held: dict[Key, None] = field(default_factory=dict)
-    unsure: dict[Key, None] = field(default_factory=dict)
+    unsure: OrderedDict[Key, None] = field(default_factory=OrderedDict)
 
 
 @dataclass(slots=True)
@@ -102,15 +104,57 @@ class Acks:
         self._read_flags(page, again)
         if not self._holders:
             return
-        for event in page.events:
-            # What is most of a history besides is told by its type alone, which is fastest.
-            if type(event) in _PUBLISHING:
+        odd, steps = self._odd(page), _steps(page)
+        lives: defaultdict[str, list[Step]] = defaultdict(list)
+        for event in steps:
+            lives[event.consumer].append(event)
+        rest = {
+            name
+            for name, life in lives.items()
+            if name in self._holders and (self._party_of[name] in odd or not self._in_turn(name, life))
+        }
+        for event in steps if rest else ():
+            if event.consumer not in rest:
                 continue
             if isinstance(event, Delivered):
                 self._delivered(page, event, id(event) in again)
-            elif isinstance(event, _SETTLEMENTS) and event.consumer in self._holders:
+            else:
                 self._settle(event)
         self._enter()
+
+    def _odd(self, page: Page) -> Collection[str]:
+        """The parties to which something came again, or that gave something back."""
+        back = (event for kind in (Nacked, Requeued) for event in page.kinds.get(kind, ()))
+        return {
+            *(sheet.party.name for sheet in page.sheets if sheet.again),
+            *(self._party_of.get(event.consumer, "") for event in back),
+        }
+
+    def _in_turn(self, consumer: str, life: Sequence[Step]) -> bool:
+        """Take in at once what was acknowledged in the order in which it came, message by message, within the prefetch.
+
+        Returns:
+            Whether it was so. If not, nothing was taken in.
+        """
+        holder, party = self._holders[consumer], self._party_of[consumer]
+        keys = list(map(_key, life))
+        is_ack = [type(event) is Acked for event in life]
+        came, done = [*holder.held, *compress(keys, map(not_, is_ack))], list(compress(keys, is_ack))
+        holds = list(accumulate((-1 if ack else 1 for ack in is_ack), initial=len(holder.held)))
+        over = holder.prefetch is not None and max(holds) > holder.prefetch
+        if holder.cumulative or over or min(holds) < 0 or came[: len(done)] != done:
+            return False
+        if holder.prefetch is not None:
+            self._prefetch.chances += len(life) - len(done)
+            self._most = max(self._most, *holds)
+        self._holds.chances += len(done)
+        for producer, n in done:
+            self._entering[party, producer].append(n)
+        holder.held = dict.fromkeys(came[len(done) :])
+        for event, key in zip(life, keys, strict=True):
+            if isinstance(event, Acked):
+                _confirm(holder, key) if event.confirmed else _doubt(holder, key)
+        return True
 
     def answers(self, ledger: Ledger) -> Iterator[Answer]:
         """See `Checker`."""
@@ -134,10 +178,8 @@ class Acks:
                     self._flags.broken(partial(_unflagged, page, event))
 
     def _delivered(self, page: Page, event: Delivered, again: bool) -> None:
-        holder = self._holders.get(event.consumer)
-        if holder is None:
-            return
-        party, key = self._party_of[event.consumer], (event.producer, event.n)
+        holder, party = self._holders[event.consumer], self._party_of[event.consumer]
+        key = (event.producer, event.n)
         if again:
             self._enter()
             self._returned[party].pop(key, None)
@@ -148,7 +190,7 @@ class Acks:
             self._prefetch.chances += 1
             self._most = max(self._most, len(holder.held))
             if len(holder.held) > holder.prefetch:
-                self._prefetch.broken(partial(_too_many, page, event, list(holder.held), holder.prefetch))
+                self._prefetch.broken(partial(_too_many, page, event, holder.held, holder.prefetch))
 
     def _settle(self, event: Settlement) -> None:
         holder, party = self._holders[event.consumer], self._party_of[event.consumer]
@@ -201,11 +243,16 @@ def _covered(holder: _Holder, key: Key) -> list[Key]:
     return covered
 
 
+def _steps(page: Page) -> Sequence[Step]:
+    # By their types alone, which is fastest.
+    return cast("list[Step]", list(compress(page.events, map(_STEPS.__contains__, map(type, page.events)))))
+
+
 def _doubt(holder: _Holder, key: Key) -> None:
     """Note an acknowledgement that may be on its way."""
     holder.unsure[key] = None
     if len(holder.unsure) > UNSURE_MAX:
-        del holder.unsure[next(iter(holder.unsure))]
+        holder.unsure.popitem(last=False)
 
 
 def _confirm(holder: _Holder, key: Key) -> None:
@@ -238,10 +285,10 @@ def _missing(party: str, waiting: Mapping[Key, str], key: Key) -> Witness:
     return Witness(text=f"{message(*key)} did not come to {party} again after {waiting[key]}", rows=rows)
 
 
-def _too_many(page: Page, event: Delivered, held: Sequence[Key], prefetch: int) -> Witness:
+def _too_many(page: Page, event: Delivered, held: Collection[Key], prefetch: int) -> Witness:
     """The last of what it might hold, above what it held; marked is what was too much."""
     first = max(0, prefetch - BEFORE)
-    cells = tuple(_cell(key, marked=i >= prefetch) for i, key in enumerate(held[: prefetch + AFTER]) if i >= first)
+    cells = tuple(_cell(key, marked=i >= prefetch) for i, key in islice(enumerate(held), first, prefetch + AFTER))
     text = f"{event.consumer} had {len(held)} messages at a prefetch of {prefetch}"
     rows = (Row("may be held", cells[: prefetch - first]), Row(f"{event.consumer} held", cells))
     return Witness(text=text, line=page.line_of(event), rows=rows)
