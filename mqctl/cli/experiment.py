@@ -6,7 +6,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,9 +20,11 @@ from mqctl.cli.experiment_bayeux import clock, expiry, resume, transports
 from mqctl.cli.experiment_matrix import matrix
 from mqctl.cli.experiment_options import RunOptions, SimulateOption, WhatOptions
 from mqctl.cli.help import Command, command_app
-from mqctl.cli.target import connected_with_hint, settings_for
-from mqctl.errors import UsageError
-from mqctl.target import NO_RECONNECT
+from mqctl.cli.target import connected, could_be_hosted, hosting, settings_for
+from mqctl.errors import ConnectError, UsageError
+from mqctl.model import Connected
+from mqctl.profiles import Settings
+from mqctl.target import NO_RECONNECT, Target
 
 if TYPE_CHECKING:
     from mqctl.experiments.cases import Case
@@ -149,27 +151,49 @@ def _at_broker(
     restart: str | None,
 ) -> Iterator[Trial]:
     """Run cases at the broker that the user chose."""
-    place = place_of(context, experiment, context.cwd / run.run_dir, flags)
-    place = replace(place, ground=replace(place.ground, restartable=restart is not None))
-    context.say(f"{place.ground.broker} at {place.target.name}")
-    return trials(context, cases, place, what=what, run=run, restart=restart)
+    with ExitStack() as stack:
+        place = place_of(context, settings_for(context, flags), experiment, context.cwd / run.run_dir, stack)
+        place = replace(place, ground=replace(place.ground, restartable=restart is not None))
+        context.say(f"{place.ground.broker} at {place.target.name}")
+        yield from trials(context, cases, place, what=what, run=run, restart=restart)
 
 
-def place_of(context: AppContext, experiment: str, run_dir: Path, flags: Flags) -> Place:
+def place_of(context: AppContext, settings: Settings, experiment: str, run_dir: Path, stack: ExitStack) -> Place:
     """Connect once to learn who is there, so that a mistake is told once and at once.
+
+    Args:
+        context: Of the command.
+        settings: Name the broker.
+        experiment: What it is for.
+        run_dir: Where runs are kept.
+        stack: Ends the hub that is hosted where nobody chose a broker and none is there.
 
     Raises:
         MqctlError: As `Adapter.connect`.
     """
+    target = replace(settings.target(), reconnect=NO_RECONNECT)
+    return place_at(target, _greeted(context, settings, target, stack), experiment, run_dir)
+
+
+def _greeted(context: AppContext, settings: Settings, target: Target, stack: ExitStack) -> Connected:
+    try:
+        with connected(target, lambda _events: None) as scout:
+            return scout.greeting
+    except ConnectError as error:
+        if not could_be_hosted(settings, error):
+            raise
+    stack.enter_context(hosting(context, target))
+    with connected(target, lambda _events: None) as scout:
+        return scout.greeting
+
+
+def place_at(target: Target, greeting: Connected, experiment: str, run_dir: Path) -> Place:
+    """Where a broker greeted, and what can be done there."""
     from mqctl.adapters.registry import adapter_for
     from mqctl.experiments.plan import Ground
     from mqctl.laboratory.trial import Place
     from mqctl.laboratory.wiring import why_unbreakable
 
-    settings = settings_for(context, flags)
-    target = replace(settings.target(), reconnect=NO_RECONNECT)
-    with connected_with_hint(settings, target, lambda _events: None) as scout:
-        greeting = scout.greeting
     adapter = adapter_for(target.scheme)
     ground = Ground(
         protocol=target.scheme.partition("+")[0],

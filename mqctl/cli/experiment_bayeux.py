@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from mqctl.cli.artifacts import refuse_unwritable
+from mqctl.cli.bayeux_cases import (
+    AT_MOST_S,
+    EXCHANGES,
+    RATE,
+    RESUME_MESSAGES,
+    SKEW_S,
+    TOLERANCE_S,
+    Cases,
+    bayeux_place,
+    clock_cases,
+    expiry_cases,
+    resume_cases,
+)
 from mqctl.cli.bench_options import RATE_MAX
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
@@ -27,29 +41,22 @@ from mqctl.cli.experiment_options import (
     WhatOptions,
 )
 from mqctl.cli.options import TimeoutOption, duration_option
-from mqctl.errors import UnsupportedError, UsageError
+from mqctl.errors import UsageError
 from mqctl.measurement.stamp import SIZE_MIN
 
 if TYPE_CHECKING:
     from mqctl.laboratory.outcome import Outcome
-    from mqctl.laboratory.trial import Place
 
 MESSAGES = 500
 ROUNDS = 3
 """Together enough for the last quantile that is shown."""
 
-RESUME_MESSAGES = 300
-RATE = 100.0
-EXCHANGES = 50
 EXCHANGES_MIN = 10
 """Fewer have no tenths for a spread."""
 
-AT_MOST_S = 30.0
-TOLERANCE_S = 0.1
-SKEW_S = 5.0
-
-Attempts: TypeAlias = "Callable[[Place, int], Iterator[Outcome]]"
-"""All that is tried at a place with a seed."""
+RepeatOption = Annotated[
+    int, typer.Option("--repeat", min=1, max=REPEAT_MAX, metavar="N", help="Try each case N times.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +73,7 @@ class KeptOptions:
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the verdicts as JUnit's XML too.")
     ] = None
     json: Annotated[bool, typer.Option("--json", help="One JSON object per line of the report.")] = False
+    timeout: TimeoutOption = None
 
 
 @with_groups
@@ -86,7 +94,6 @@ def transports(
         float, duration_option("--quiet-for", "Nothing came for this long, so nothing more will.")
     ] = QUIET_S,
     drain: Annotated[float, duration_option("--drain", "Wait for that at most so long.")] = DRAIN_S,
-    timeout: TimeoutOption = None,
     kept: KeptOptions,
     flags: Flags,
 ) -> None:
@@ -106,7 +113,7 @@ def transports(
         seed=kept.seed,
         quiet_for=quiet_for,
         drain=drain,
-        timeout=timeout,
+        timeout=kept.timeout,
         run_dir=kept.run_dir,
         junit=kept.junit,
         json=kept.json,
@@ -124,6 +131,7 @@ def expiry(
         duration_option("--max-interval", "How long the server is to keep a session; else what it says itself."),
     ] = None,
     at_most: Annotated[float, duration_option("--at-most", "Where nobody says it, look for it so long.")] = AT_MOST_S,
+    repeat: RepeatOption = 1,
     kept: KeptOptions,
     flags: Flags,
 ) -> None:
@@ -136,14 +144,8 @@ def expiry(
         mqctl experiment expiry --max-interval 10s --junit expiry.xml
         mqctl experiment expiry --at-most 2m
     """
-
-    def attempts(place: Place, seed: int) -> Iterator[Outcome]:
-        from mqctl.laboratory.expiry import expiry as find
-
-        for ack in (True, False):
-            yield find(place, ack=ack, lives_s=max_interval, at_most_s=at_most, seed=seed)
-
-    _conduct(ctx.obj, "expiry", attempts, kept, flags)
+    cases = expiry_cases(max_interval_s=max_interval, at_most_s=at_most)
+    _conduct(ctx.obj, "expiry", cases, repeat=repeat, kept=kept, flags=flags)
 
 
 @with_groups
@@ -154,6 +156,7 @@ def resume(
         int, typer.Option("-n", "--messages", min=MESSAGES_MIN, max=MESSAGES_MAX, metavar="N", help="In each run.")
     ] = RESUME_MESSAGES,
     rate: Annotated[float, typer.Option("--rate", metavar="N", help="Messages per second.")] = RATE,
+    repeat: RepeatOption = 1,
     kept: KeptOptions,
     flags: Flags,
 ) -> None:
@@ -163,15 +166,8 @@ def resume(
         mqctl experiment resume --url bayeux+ws://localhost:61680
         mqctl experiment resume --messages 5000 --rate 500 --json
     """
-
-    def attempts(place: Place, seed: int) -> Iterator[Outcome]:
-        from mqctl.laboratory.resuming import resume as go_on
-
-        for state in (True, False):
-            yield go_on(place, state=state, messages=messages, rate=_possible(rate), seed=seed)
-
-    _possible(rate)
-    _conduct(ctx.obj, "resume", attempts, kept, flags)
+    cases = resume_cases(messages=messages, rate=_possible(rate))
+    _conduct(ctx.obj, "resume", cases, repeat=repeat, kept=kept, flags=flags)
 
 
 @with_groups
@@ -188,6 +184,7 @@ def clock(
     skew: Annotated[
         float, duration_option("--skew", "How wrong our clock is on purpose, which has to be found.")
     ] = SKEW_S,
+    repeat: RepeatOption = 1,
     kept: KeptOptions,
     flags: Flags,
 ) -> None:
@@ -197,13 +194,8 @@ def clock(
         mqctl experiment clock --url bayeux+http://localhost:8080/cometd
         mqctl experiment clock --exchanges 500 --tolerance 20ms --json
     """
-
-    def attempts(place: Place, seed: int) -> Iterator[Outcome]:
-        from mqctl.laboratory.clocks import clocks
-
-        yield clocks(place, exchanges=exchanges, tolerance_ms=tolerance * 1000, skew_ms=skew * 1000, seed=seed)
-
-    _conduct(ctx.obj, "clock", attempts, kept, flags)
+    cases = clock_cases(exchanges=exchanges, tolerance_s=tolerance, skew_s=skew)
+    _conduct(ctx.obj, "clock", cases, repeat=repeat, kept=kept, flags=flags)
 
 
 def _possible(rate: float) -> float:
@@ -212,33 +204,20 @@ def _possible(rate: float) -> float:
     return rate
 
 
-def _conduct(context: AppContext, experiment: str, attempts: Attempts, kept: KeptOptions, flags: Flags) -> None:
+def _conduct(
+    context: AppContext, experiment: str, cases: Cases, *, repeat: int, kept: KeptOptions, flags: Flags
+) -> None:
     """Try all, tell what came of each, and end with the worst verdict."""
     from mqctl.cli.experiment_outcome import as_json, as_text, conclude
 
     refuse_unwritable(context, junit=kept.junit)
-    place = bayeux_place(context, experiment, kept.run_dir, flags)
+    first = random.SystemRandom().getrandbits(SEED_BITS) if kept.seed is None else kept.seed
     done: list[Outcome] = []
-    for outcome in attempts(place, random.SystemRandom().getrandbits(SEED_BITS) if kept.seed is None else kept.seed):
-        done.append(outcome)
-        context.emit((as_json if kept.json else as_text)(outcome))
+    with ExitStack() as stack:
+        place = bayeux_place(context, experiment, kept.run_dir, flags, stack)
+        place = replace(place, deadline=None if kept.timeout is None else time.monotonic() + kept.timeout)
+        for attempt in cases.values():
+            for seed in range(first, first + repeat):
+                done.append(attempt(place, seed))
+                context.emit((as_json if kept.json else as_text)(done[-1]))
     raise typer.Exit(conclude(context, experiment, done, kept.junit))
-
-
-def bayeux_place(context: AppContext, experiment: str, run_dir: Path, flags: Flags) -> Place:
-    """Where an experiment about Bayeux is run.
-
-    Raises:
-        UnsupportedError: What the user named is no server of Bayeux.
-        MqctlError: As `place_of`.
-    """
-    from mqctl.cli.experiment import place_of
-
-    place = place_of(context, experiment, context.cwd / run_dir, flags)
-    if place.ground.protocol != "bayeux":
-        raise UnsupportedError(
-            f"this experiment is about Bayeux, and {place.target.scheme} is something else",
-            hint="the URL of a server of Bayeux looks like bayeux+http://localhost:8080/cometd",
-        )
-    context.say(f"{place.ground.broker} at {place.target.name}")
-    return replace(place, begun=lambda folder: context.say(f"{experiment}: the history is in {folder}"))

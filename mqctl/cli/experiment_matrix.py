@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Annotated, NamedTuple, assert_never
 
 import typer
 
@@ -15,18 +17,18 @@ from mqctl.cli.artifacts import annotate, refuse_unwritable, write_file
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.experiment_options import RunOptions, WhatOptions
+from mqctl.cli.matrix_rows import FAMILIES, Asked, Row, chosen
+from mqctl.cli.target import settings_for
 from mqctl.errors import ExitCode, MqctlError, UnsupportedError, UsageError
 from mqctl.experiments.matrix import Entry, Matrix, Outcome
 from mqctl.measurement.verdict import Verdict
 
 if TYPE_CHECKING:
-    from mqctl.experiments.cases import Case as Trying
-    from mqctl.laboratory.trial import Trial
+    from mqctl.laboratory.trial import Place
 
-FAMILIES = ("ordering", "ack")
-
-Cases: TypeAlias = "Sequence[tuple[str, Trying]]"
-"""Which to run, each with the name of its family."""
+USUAL = "ordering,ack"
+PROFILE = "{profile}"
+"""What stands for the name of a column in the command that restarts its broker."""
 
 
 @with_groups
@@ -37,8 +39,19 @@ def matrix(
         str | None, typer.Option("--profiles", metavar="NAMES", help="The brokers, such as classic,rabbitmq.")
     ] = None,
     experiments: Annotated[
-        str, typer.Option("--experiments", metavar="NAMES", help="Some of ordering,ack; --case chooses among them.")
-    ] = ",".join(FAMILIES),
+        str,
+        typer.Option(
+            "--experiments", metavar="NAMES", help=f"Some of {','.join(FAMILIES)}; --case chooses among them."
+        ),
+    ] = USUAL,
+    restart_command: Annotated[
+        str | None,
+        typer.Option(
+            "--restart-command",
+            metavar="COMMAND",
+            help="What restarts a broker, and returns when it serves; {profile} in it is that of the column.",
+        ),
+    ] = None,
     markdown: Annotated[
         Path | None, typer.Option("--markdown", metavar="FILE", help="Write the table as Markdown too.")
     ] = None,
@@ -54,30 +67,32 @@ def matrix(
     Examples:
         mqctl experiment matrix --profiles classic,artemis,rabbitmq
         mqctl experiment matrix --profiles classic,rabbitmq --experiments ordering --html matrix.html
+        mqctl experiment matrix --profiles cometd --experiments ordering,transports,expiry,resume,clock
         mqctl experiment matrix --case one-producer --case auto-cut --json
     """
     context: AppContext = ctx.obj
-    cases = _chosen(_words(experiments), what.case)
+    asked = Asked(what=what, run=run, restart=restart_command)
+    rows = chosen(_words(experiments), what.case, context, asked)
     # Mistakes first.
     what.params(run.expect)
     refuse_unwritable(context, markdown=markdown, html=html, junit=run.junit)
     names: Sequence[str | None] = _words(profiles) or (None,)
     errors: list[MqctlError] = []
+    deadline = None if run.timeout is None else time.monotonic() + run.timeout
     entries = [
-        entry
-        for name in names
-        for entry in _column(context, name, cases, asked=_Asked(what, run, flags), errors=errors)
+        entry for name in names for entry in _column(context, name, rows, _Order(asked, flags, deadline, errors))
     ]
     _publish(context, entries, markdown=markdown, html=html, run=run)
     raise typer.Exit(_exit_code(Matrix(entries), errors))
 
 
-class _Asked(NamedTuple):
-    """What the user asked for of all brokers."""
+class _Order(NamedTuple):
+    """What is asked of every broker, until when, and what was in the way so far."""
 
-    what: WhatOptions
-    run: RunOptions
+    asked: Asked
     flags: Flags
+    deadline: float | None
+    errors: list[MqctlError]
 
 
 def _exit_code(found: Matrix, errors: Sequence[MqctlError]) -> ExitCode:
@@ -105,78 +120,46 @@ def _words(text: str | None) -> list[str]:
     return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
-def _chosen(families: Sequence[str], names: Sequence[str] | None) -> Cases:
-    """The cases of some families; those that the user named, or all.
-
-    Raises:
-        UsageError: There is no such family, or no such case in them.
-    """
-    from mqctl.experiments import acknowledgement, ordering
-
-    tables: Mapping[str, Mapping[str, Trying]] = {"ordering": ordering.CASES, "ack": acknowledgement.CASES}
-    for family in families:
-        if family not in tables:
-            raise UsageError(f"there is no experiment {family!r}", hint=f"experiments: {', '.join(tables)}")
-    all_ = [(family, case) for family in families for case in tables[family].values()]
-    known = {case.name for _, case in all_}
-    for name in names or ():
-        if name not in known:
-            raise UsageError(f"there is no case {name!r}", hint=f"cases: {', '.join(sorted(known))}")
-    return [(family, case) for family, case in all_ if not names or case.name in names]
-
-
-def _column(
-    context: AppContext, profile: str | None, cases: Cases, *, asked: _Asked, errors: list[MqctlError]
-) -> Iterator[Entry]:
+def _column(context: AppContext, profile: str | None, rows: Sequence[Row], order: _Order) -> Iterator[Entry]:
     """What came of each case at a broker; what was in the way is added to the errors."""
-    from mqctl.cli.experiment import place_of, trials
+    from mqctl.cli.experiment import place_of
 
-    flags = asked.flags
+    asked, flags, deadline, errors = order
     if profile is not None:
         context = replace(context, url=None, profile=profile)
         flags = Flags({**flags, "url": None, "profile": profile})
-    try:
-        place = place_of(context, "", context.cwd / asked.run.run_dir, flags)
-    except UsageError:
-        raise
-    except MqctlError as error:
-        context.complain(error)
-        errors.append(error)
-        yield from (Entry(f"{family} {case.name}", profile or "?", Outcome.ERROR, str(error)) for family, case in cases)
-        return
-    column = profile or place.target.name
-    for family, case in cases:
-        row, here = f"{family} {case.name}", replace(place, experiment=family)
+    with ExitStack() as stack:
         try:
-            for done in trials(context, [case], here, what=asked.what, run=asked.run, restart=None):
-                context.say(f"{column}: {row}: {Outcome.of(done.verdict)}")
-                yield Entry(row, column, Outcome.of(done.verdict), _why(done), _where(done))
+            place = place_of(context, settings_for(context, flags), "", context.cwd / asked.run.run_dir, stack)
+        except UsageError:
+            raise
         except MqctlError as error:
             context.complain(error)
             errors.append(error)
-            yield Entry(row, column, Outcome.ERROR, str(error))
+            yield from (Entry(str(row), profile or "?", Outcome.ERROR, str(error)) for row in rows)
+            return
+        column = profile or place.target.name
+        restart = None if asked.restart is None else asked.restart.replace(PROFILE, profile or "")
+        place = replace(place, deadline=deadline, ground=replace(place.ground, restartable=restart is not None))
+        for row in rows:
+            here = replace(place, experiment=row.family)
+            yield from _cell(context, row, column, here, order._replace(asked=replace(asked, restart=restart)))
 
 
-def _where(done: Trial) -> str | None:
-    """The report of the run, or where it is kept."""
-    from mqctl.laboratory.illustration import REPORT
+def _cell(context: AppContext, row: Row, column: str, place: Place, order: _Order) -> Iterator[Entry]:
+    from mqctl.laboratory.pace import keep_to
 
-    if done.folder is None:
-        return None
-    report = done.folder / REPORT
-    return str(report if report.exists() else done.folder)
-
-
-def _why(done: Trial) -> str:
-    """Why it is no pass; "" where it is one."""
-    if done.report is None:
-        return done.unsupported
-    for each in done.report.judged:
-        if each.verdict is done.verdict is not Verdict.PASS:
-            answer = each.answer
-            found = [f"{answer.violations:,} of {answer.chances:,} {answer.of}"] if answer.violations else []
-            return f"{answer.about}: {'; '.join([*found, *each.why])}"
-    return "; ".join(done.doubts)
+    left_s = None if order.deadline is None else order.deadline - time.monotonic()
+    asked = replace(order.asked, run=replace(order.asked.run, timeout=left_s))
+    try:
+        keep_to(order.deadline)
+        for result in row.results(context, place, asked):
+            context.say(f"{column}: {row}: {result.outcome}")
+            yield Entry(str(row), column, *result)
+    except MqctlError as error:
+        context.complain(error)
+        order.errors.append(error)
+        yield Entry(str(row), column, Outcome.ERROR, str(error))
 
 
 def _publish(

@@ -66,7 +66,7 @@ def conclude(context: AppContext, experiment: str, outcomes: Sequence[Outcome], 
     counts = Counter(outcome.verdict or UNSUPPORTED for outcome in outcomes)
     context.report(", ".join(f"{counts[each]} {each}" for each in (*Verdict, UNSUPPORTED) if counts[each]))
     cases = [
-        Case(each.case, each.verdict, each.unsupported or each.verdict or UNSUPPORTED, as_text(each))
+        Case(f"{each.case}[{each.seed}]", each.verdict, each.unsupported or each.verdict or UNSUPPORTED, as_text(each))
         for each in outcomes
     ]
     if file is not None:

@@ -13,7 +13,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
 from mqctl.errors import ConnectError, RefusedError, UnsupportedError
 from mqctl.profiles import Settings, load_settings
-from mqctl.target import Target
+from mqctl.target import Target, is_http
 
 UNATTENDED_S = 60.0
 """How long a lost connection is sought again where nobody looks on and nobody said otherwise: scripts must end."""
@@ -125,7 +125,7 @@ def connected_or_hosted(context: AppContext, settings: Settings, sink: EventSink
         except ConnectError as error:
             if not could_be_hosted(settings, error):
                 raise
-            stack.enter_context(_hosting(context, target))
+            stack.enter_context(hosting(context, target))
             connection = stack.enter_context(connected(target, sink))
         yield connection
 
@@ -140,11 +140,12 @@ def could_be_hosted(settings: Settings, error: ConnectError) -> bool:
 
 
 @contextmanager
-def _hosting(context: AppContext, target: Target) -> Iterator[None]:
+def hosting(context: AppContext, target: Target) -> Iterator[None]:
+    """Inside, a hub serves at a target where nobody does."""
     from mqctl.hub.config import HubConfig
     from mqctl.hub.thread import HubThread
 
     endpoint = target.endpoints[0]
-    with HubThread(HubConfig(stomp=(endpoint,))):
+    with HubThread(HubConfig(stomp=(), http=(endpoint,)) if is_http(target.scheme) else HubConfig(stomp=(endpoint,))):
         context.say(f"nobody listens at {endpoint}, so this hosts a hub there until it ends")
         yield

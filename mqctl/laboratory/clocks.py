@@ -18,6 +18,7 @@ from mqctl.experiments.answers import Property
 from mqctl.experiments.events import Confirmed, Delivered, End, Publish, Subscribed
 from mqctl.laboratory.conversation import Conversation
 from mqctl.laboratory.outcome import Outcome
+from mqctl.laboratory.pace import keep_to
 from mqctl.laboratory.steps import Findings, Record, header, recorded
 from mqctl.laboratory.trial import Place
 from mqctl.protocols.bayeux.extensions import ext_of
@@ -139,6 +140,7 @@ def _run(record: Record, talk: Conversation, count: int, skew_ms: float) -> tupl
     record.put(Subscribed("server", topic="up"))
     record.put(Subscribed("client", topic="down"))
     for n in range(1, count + 1):
+        keep_to(record.deadline)
         for exchanges, skew in zip(found, (0.0, skew_ms), strict=True):
             if (exchange := _exchange(talk, skew)) is not None:
                 exchanges.append(exchange)

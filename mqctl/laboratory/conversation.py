@@ -41,8 +41,16 @@ class Arrival(NamedTuple):
     at_ns: int
 
 
-class Forgotten(Exception):
-    """The server does not know the session any more, in its words."""
+class Forgotten(RefusedError):
+    """The server does not know the session any more.
+
+    Attributes:
+        words: The server's.
+    """
+
+    def __init__(self, peer: str, words: str) -> None:
+        super().__init__(f"{peer} does not know the session any more: {words}")
+        self.words = words
 
 
 def _code_and_text(reply: Message) -> str:
@@ -119,7 +127,7 @@ class Conversation:
         request = self._request(Meta.SUBSCRIBE)
         request.subscription = channel
         if not (reply := self._ask(Lane.REQUEST, request)).successful:
-            raise RefusedError(f"{self._peer} refused the subscription: {words_of(reply)}")
+            raise self._refused(reply, "the subscription")
 
     def publish(self, channel: str, payload: bytes) -> str | None:
         """Publish text; returns why the server refuses it, None where it does not.
@@ -150,9 +158,7 @@ class Conversation:
         request.ext = dict(ext or {}) | ({Ext.ACK: self._batch} if self.acknowledges else {})
         reply = self._ask(Lane.CONNECT, request)
         if not reply.successful:
-            if self.orders.reconnect == Reconnect.HANDSHAKE or str(reply.error).startswith(("401", "402")):
-                raise Forgotten(_code_and_text(reply))
-            raise RefusedError(f"{self._peer} refused a connect: {words_of(reply)}")
+            raise self._refused(reply, "a connect")
         if isinstance(number := ext_of(reply, Ext.ACK), int):
             self._batch = number
         return reply
@@ -201,6 +207,11 @@ class Conversation:
     @property
     def _peer(self) -> str:
         return str(self._target.endpoints[0])
+
+    def _refused(self, reply: Message, what: str) -> RefusedError:
+        if self.orders.reconnect == Reconnect.HANDSHAKE or str(reply.error).startswith(("401", "402")):
+            return Forgotten(self._peer, _code_and_text(reply))
+        return RefusedError(f"{self._peer} refused {what}: {words_of(reply)}")
 
     def _request(self, channel: str) -> Message:
         request = Message(id=str(next(self._ids)), channel=channel)

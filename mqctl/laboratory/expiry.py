@@ -23,6 +23,7 @@ from mqctl.laboratory.outcome import Outcome
 from mqctl.laboratory.steps import Findings, Record, Stream, header, recorded
 from mqctl.laboratory.trial import Place
 from mqctl.measurement.load import NS_PER_S
+from mqctl.measurement.verdict import Verdict
 from mqctl.topics import to_bayeux
 
 SHARES: Final = (0.25, 0.5, 0.75, 0.9, 1.1)
@@ -114,8 +115,23 @@ def expiry(place: Place, *, ack: bool, lives_s: float | None, at_most_s: float, 
         scout.leave()
     stay = ages(lives_s, at_most_s)
     with recorded(place, case, seed, header(place, case, case, seed, EXPECTED)) as record:
-        away, lost = _run(record, place, stay, ack=ack)
+        try:
+            away, lost = _run(record, place, stay, ack=ack)
+        except Forgotten as error:
+            return _too_brief(record, error.words)
     return _judge(record, away, lost, lives_s, ack=ack)
+
+
+def _too_brief(record: Record, words: str) -> Outcome:
+    why = f"a session was gone that was just spoken to ({words}): the machine is too busy for sessions that end so soon"
+    record.folder.note(outcome=Verdict.INCONCLUSIVE, doubts=[why])
+    return Outcome(
+        case=record.case,
+        seed=record.seed,
+        verdict=Verdict.INCONCLUSIVE,
+        folders=(record.folder.path,),
+        against=(f"doubt: {why}",),
+    )
 
 
 def _run(record: Record, place: Place, stay: Sequence[float], *, ack: bool) -> tuple[list[_Away], int]:
@@ -170,10 +186,10 @@ def _wait(record: Record, away: list[_Away], stream: Stream, channel: str) -> in
         each = coming.popleft()
         due_ns = each.since_ns + round(each.age_s * NS_PER_S)
         while next_ns < due_ns:
-            _sleep_until(next_ns)
+            record.wait_until(next_ns)
             stream.send()
             next_ns += every_ns
-        _sleep_until(due_ns)
+        record.wait_until(due_ns)
         lost += _come_back(record, each, stream, channel)
         gone = 0 if each.gone is None else gone + 1
     for each in coming:
@@ -182,10 +198,6 @@ def _wait(record: Record, away: list[_Away], stream: Stream, channel: str) -> in
         record.put(Unsubscribed(each.name, time.monotonic_ns()))
     record.put(End(time.monotonic_ns(), drained=True))
     return lost
-
-
-def _sleep_until(at_ns: int) -> None:
-    time.sleep(max(0, at_ns - time.monotonic_ns()) / NS_PER_S)
 
 
 def _come_back(record: Record, away: _Away, stream: Stream, channel: str) -> int:
@@ -199,7 +211,7 @@ def _come_back(record: Record, away: _Away, stream: Stream, channel: str) -> int
     try:
         away.talk.drain()
     except Forgotten as error:
-        away.gone = str(error)
+        away.gone = error.words
         away.real_s = (time.monotonic_ns() - away.asked_ns) / NS_PER_S
         away.talk.shake_hands()
         _settle(record, away, channel)

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
+from mqctl.errors import OperationTimeout
 from mqctl.measurement.sending import SWITCH_S
+
+TIME_OVER: Final = "--timeout is over before the run is"
+
+
+def keep_to(deadline: float | None) -> None:
+    """See that the time is not over.
+
+    Args:
+        deadline: By `time.monotonic`; None is never.
+
+    Raises:
+        OperationTimeout: It is.
+    """
+    if deadline is not None and time.monotonic() >= deadline:
+        raise OperationTimeout(TIME_OVER)
 
 
 @contextmanager

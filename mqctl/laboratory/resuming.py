@@ -30,6 +30,7 @@ from mqctl.experiments.planting import Planter
 from mqctl.faults.link import Link
 from mqctl.laboratory.consumer import Consumer
 from mqctl.laboratory.outcome import Outcome
+from mqctl.laboratory.pace import keep_to
 from mqctl.laboratory.producer import Producer
 from mqctl.laboratory.run import POLL_S
 from mqctl.laboratory.steps import PRODUCER, Findings, Record, header, recorded
@@ -120,7 +121,7 @@ class _Subscriber:
         """Reset the connection, and be nowhere."""
         self._link.refuse()
         self._link.cut()
-        _until(lambda: consumer.lost is not None, "the cut was not noticed")
+        _until(self._record, lambda: consumer.lost is not None, "the cut was not noticed")
 
     def come_back(self) -> None:
         """Be reachable again."""
@@ -176,17 +177,17 @@ def _run(record: Record, place: Place, messages: int, rate: float, *, state: boo
         stack.callback(producer.end)
         with subscriber.connected() as consumer:
             producer.begin(publisher, time.monotonic_ns())
-            _until(lambda: subscriber.tally.came >= messages * LEAVES_AT, "the messages do not come")
+            _until(record, lambda: subscriber.tally.came >= messages * LEAVES_AT, "the messages do not come")
             subscriber.vanish(consumer)
         before, since_ns = producer.confirmed[0].count(), time.monotonic_ns()
-        _until(lambda: producer.attempted >= messages * BACK_AT, "the publisher is stuck")
+        _until(record, lambda: producer.attempted >= messages * BACK_AT, "the publisher is stuck")
         missed = producer.confirmed[0].count() - before
         subscriber.come_back()
         with subscriber.connected() as consumer:
             now_ns = time.monotonic_ns()
             record.put(ConnectionResumed(NAME, now_ns))
-            _until(lambda: producer.done, "the publisher is stuck")
-            _until(lambda: _quiet(subscriber.tally), "messages still come")
+            _until(record, lambda: producer.done, "the publisher is stuck")
+            _until(record, lambda: _quiet(subscriber.tally), "messages still come")
             consumer.settle()
         record.put(End(time.monotonic_ns(), drained=True))
         return _Course(missed, (now_ns - since_ns) / NS_PER_S, subscriber.greetings[-1])
@@ -196,9 +197,10 @@ def _quiet(tally: Tally) -> bool:
     return time.monotonic_ns() - tally.latest_ns > QUIET_S * NS_PER_S
 
 
-def _until(there: Callable[[], bool], otherwise: str) -> None:
+def _until(record: Record, there: Callable[[], bool], otherwise: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not there():
+        keep_to(record.deadline)
         if time.monotonic() > deadline:
             raise OperationTimeout(f"{otherwise}: nothing happened for {PATIENCE_S:g} s")
         time.sleep(POLL_S)

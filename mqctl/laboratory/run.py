@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, assert_never
 
 from mqctl.adapters.base import Adapter, Connection, EventSink
-from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout, UsageError
+from mqctl.errors import ConnectionLost, MeasuredWrong, UsageError
 from mqctl.experiments.events import BROKER, End, FaultBegan, FaultEnded, Killed, Unsubscribed
 from mqctl.experiments.plan import Break, ConsumerPlan, Plan, Stream
 from mqctl.experiments.planting import Planter
 from mqctl.laboratory.consumer import SUBSCRIBE_TIMEOUT_S, Company, Consumer
+from mqctl.laboratory.pace import keep_to
 from mqctl.laboratory.producer import Producer
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.tally import Tally
@@ -245,8 +246,7 @@ class Run:
         for client in clients:
             if client.lost is not None:
                 raise ConnectionLost(f"{client.plan.name} lost its connection: {client.lost}")
-        if self._deadline is not None and time.monotonic() > self._deadline:
-            raise OperationTimeout("--timeout is over before the run is")
+        keep_to(self._deadline)
 
     def _broken(self, armed: Armed) -> None:
         consumer = next(each for each in self._consumers if each.plan.name == armed.client)

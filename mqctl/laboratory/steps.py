@@ -17,9 +17,10 @@ from mqctl.laboratory.archive import Folder, clock, host, versions
 from mqctl.laboratory.conversation import Arrival, Conversation, Forgotten
 from mqctl.laboratory.illustration import illustrate
 from mqctl.laboratory.outcome import Outcome
-from mqctl.laboratory.pace import punctual
+from mqctl.laboratory.pace import keep_to, punctual
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.trial import Place, examine
+from mqctl.measurement.load import NS_PER_S
 from mqctl.measurement.stamp import SIZE_MIN, Mark, reader, writer
 from mqctl.measurement.verdict import Verdict
 from mqctl.model import Topic
@@ -36,6 +37,7 @@ class Record:
         seed: Of the places of faults.
         folder: Where it is kept.
         topic: Nobody else's.
+        deadline: When the run must be over, by `time.monotonic`; None is never.
         number: Stamped on its messages, so that those of others are known.
         put: Takes events of the history.
 
@@ -49,10 +51,22 @@ class Record:
 
     def __init__(self, case: str, seed: int, folder: Folder, scribe: Scribe, place: Place) -> None:
         self.case, self.seed, self.folder, self.put = case, seed, folder, scribe.put
+        self.deadline = place.deadline
         self.topic = Topic(levels=(*place.ground.name.split("."), secrets.token_hex(6)))
         self.number = secrets.randbits(63)
         self.read = reader(self.number, SIZE_MIN)
         self.payload = writer(self.number, SIZE_MIN)
+
+    def wait_until(self, at_ns: int) -> None:
+        """Sleep until then.
+
+        Raises:
+            OperationTimeout: The run must be over before.
+        """
+        at = at_ns / NS_PER_S
+        last = at if self.deadline is None else min(at, self.deadline)
+        time.sleep(max(0.0, last - time.monotonic()))
+        keep_to(self.deadline)
 
     def came(self, consumer: str, arrivals: Sequence[Arrival], planter: Planter) -> None:
         """Put down what came to a consumer, spoiled by its planter."""

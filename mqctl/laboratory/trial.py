@@ -39,6 +39,7 @@ class Place:
         ground: What can be done there.
         run_dir: Where runs are kept.
         experiment: The name of the family of experiments, for folders and histories.
+        deadline: When all must be over, by `time.monotonic`, where each step is ours; None is never.
         begun: Told where a run is kept.
         watch: Told how far a run is.
     """
@@ -49,6 +50,7 @@ class Place:
     ground: Ground
     run_dir: Path
     experiment: str
+    deadline: float | None = None
     begun: Callable[[Path], object] = lambda _folder: None
     watch: Callable[[Progress], None] = lambda _progress: None
 

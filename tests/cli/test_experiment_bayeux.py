@@ -20,7 +20,7 @@ from tests.cli.commands import Result
 pytestmark = pytest.mark.timeout(90)
 
 LOOPBACK = (Endpoint("127.0.0.1", 0),)
-LIVES_S = 0.6
+LIVES_S = 1.5
 
 
 def hub(**settings) -> HubThread:
@@ -111,9 +111,17 @@ def test_sessions_expire_with_what_was_theirs(experiment, mqctl, tmp_path):
 
 
 def test_a_session_that_ends_before_its_time_fails(experiment):
-    done = experiment("expiry", "--max-interval", "1600ms")
+    done = experiment("expiry", "--max-interval", "3500ms")
     assert done.code == ExitCode.WRONG
-    assert "before its 1.6 s were over" in done.out.decode()
+    assert "before its 3.5 s were over" in done.out.decode()
+
+
+def test_sessions_that_are_gone_before_they_can_vanish_prove_nothing(experiment):
+    """The first of them waits for eighty more, each with three requests."""
+    with hub(bayeux_terms=Terms(max_interval_ms=150)) as thread:
+        done = experiment("expiry", "--at-most", "1000000000000h", "--url", f"bayeux+http://{thread.endpoint}")
+    assert done.code == ExitCode.INCONCLUSIVE, done.err
+    assert "too busy for sessions that end so soon" in done.out.decode()
 
 
 def test_a_session_that_is_there_too_long_is_not_waited_for(experiment):
