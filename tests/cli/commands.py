@@ -1,17 +1,25 @@
-"""The installed command, run to its end or beside the test."""
+"""The installed command, run to its end or beside the test; and the program in this process."""
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import io
+import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from mqctl.cli.context import AppContext
+from mqctl.cli.program import run as run_program
 
 MQCTL = Path(sys.executable).parent / "mqctl"
 PATIENCE_S = 25.0
@@ -126,3 +134,26 @@ def run(args: tuple[str, ...], env: Mapping[str, str], data: bytes | None = None
         [MQCTL, *args], stderr=subprocess.PIPE, env=env, timeout=PATIENCE_S, check=False, **{**where, **given}
     )
     return Result(done.returncode, done.stdout or b"", done.stderr.decode())
+
+
+def run_here(args: tuple[str, ...], env: Mapping[str, str], data: bytes = b"", *, cwd: Path | None = None) -> Result:
+    """Run a command line in this process, for what is not about a process: to start one takes longer than the test."""
+    out, err = io.BytesIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
+    with patch.dict(os.environ, env, clear=True), _own_alarm():
+        context = AppContext(
+            stdin=io.BytesIO(data), stdout=out, stderr=err, environ=os.environ, cwd=cwd or Path(env["HOME"])
+        )
+        code = run_program(args, context)
+    return Result(code, out.getvalue(), err.buffer.getvalue().decode())
+
+
+@contextlib.contextmanager
+def _own_alarm() -> Iterator[None]:
+    """`--timeout` uses the same alarm as the time limit of a test, which waits meanwhile; another ends the run."""
+    left_s, _ = signal.getitimer(signal.ITIMER_REAL)
+    faulthandler.dump_traceback_later(PATIENCE_S, exit=True, file=sys.__stderr__)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, left_s)

@@ -12,7 +12,7 @@ import pytest
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, parse_url
-from tests.cli.commands import Result, Running, run
+from tests.cli.commands import Result, Running, run, run_here
 from tests.hub.client import Client
 
 
@@ -45,6 +45,12 @@ def env(home: dict[str, str], broker: str) -> dict[str, str]:
 def mqctl(env: dict[str, str]) -> Callable[..., Result]:
     """Runs a command to its end."""
     return lambda *args, data=None, **streams: run(args, streams.pop("env", env), data, **streams)
+
+
+@pytest.fixture
+def here(env: dict[str, str]) -> Callable[..., Result]:
+    """Runs a command to its end in this process."""
+    return lambda *args, **given: run_here(args, given.pop("env", env), **given)
 
 
 @pytest.fixture

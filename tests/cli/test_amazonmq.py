@@ -1,4 +1,4 @@
-"""Amazon MQ as a user meets it: the installed command and the real botocore, against a stand-in for AWS."""
+"""Amazon MQ as a user meets it: the program and the real botocore, against a stand-in for AWS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, Secret
 from tests.cli.aws_server import BROKER_ID, REGION, FakeAws, broker, fake_aws, host, instance
-from tests.cli.commands import Result, run
+from tests.cli.commands import Result, run, run_here
 
 PASSWORD = "hunter2!"
 
@@ -29,7 +29,7 @@ def aws():
 
 @pytest.fixture
 def mqctl(home: dict[str, str], aws: FakeAws) -> Callable[..., Result]:
-    return lambda *args, env=None, data=None: run(args, {**home, **aws.env, **(env or {})}, data)
+    return lambda *args, env=None: run_here(args, {**home, **aws.env, **(env or {})})
 
 
 @pytest.fixture
@@ -240,10 +240,11 @@ class TestFailures:
         assert "AWS does not answer" in done.err
         assert "check the region, the network" in done.last
 
-    def test_without_botocore(self, mqctl, home):
+    def test_without_botocore(self, home, aws):
         """Where the extra is missing, its name is told."""
         Path(home["HOME"], "botocore.py").write_text("raise ModuleNotFoundError('botocore')")
-        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, env={"PYTHONPATH": home["HOME"]})
+        env = {**home, **aws.env, "PYTHONPATH": home["HOME"]}
+        done = run(("profile", "add", "shop", "--amazonmq", BROKER_ID), env)
         assert done.code == ExitCode.PLUGIN
         assert "hint: pip install 'mqctl[aws]'" in done.last
 
@@ -371,7 +372,7 @@ class TestSecret:
         project.mkdir(parents=True)
         (project / "shop.toml").write_text('url = "stomp://127.0.0.1:1"\n[auth]\npassword = "aws-secret:shop"\n')
         env = {**home, **aws.env, "MQCTL_PROFILE_DIR": ""}
-        done = run(("profile", "check", "shop", "--connect"), env, cwd=project.parent)
+        done = run_here(("profile", "check", "shop", "--connect"), env, cwd=project.parent)
         assert done.code == ExitCode.USAGE
         assert "so it gets no secret (aws-secret:shop)" in done.err
         assert "give the path of the file to --profile" in done.err

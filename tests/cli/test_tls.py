@@ -20,7 +20,7 @@ from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, Url, is_encrypted, parse_url
 from tests.brokers.launch import launch
 from tests.certificates import CLIENT, DAY, NOW, Authority, Leaf, self_signed, server_context
-from tests.cli.commands import Result, run
+from tests.cli.commands import Result, run_here
 from tests.cli.tls_front import Front, tls_front
 
 HOST = "127.0.0.1"
@@ -85,7 +85,7 @@ class World:
     def publish(self, front: Front, *options: str, host: str = HOST, ca: Authority | None = AUTHORITY) -> Result:
         trust = ("--ca", self.file("ca.pem", ca.pem)) if ca else ()
         url = f"{self.scheme}://{host}:{front.port}{self.behind.path}"
-        return run(("publish", "rect", "45", "--url", url, *trust, *options), self.env)
+        return run_here(("publish", "rect", "45", "--url", url, *trust, *options), self.env)
 
 
 @pytest.fixture
@@ -305,7 +305,7 @@ class TestInsecure:
         profile = world.file(
             "p.toml", f'url = "{world.scheme}://{HOST}:{front.port}"\n[tls]\nverify = false\n'.encode()
         )
-        result = run(("publish", "rect", "45", "--profile", profile), world.env)
+        result = run_here(("publish", "rect", "45", "--profile", profile), world.env)
         assert result.code == ExitCode.USAGE
         assert "the broker's certificate is always checked" in result.err
         world.env |= {"MQCTL_INSECURE": "1", "MQCTL_VERIFY": "false"}
@@ -394,7 +394,7 @@ class TestFiles:
         world.file("ca.pem", AUTHORITY.pem)
         world.file("empty", b"")
         url = f"{world.scheme}://{HOST}:1"
-        result = run(
+        result = run_here(
             ("publish", "rect", "45", "--url", url, *options), world.env | {"WRONG": "wr0ng"}, cwd=world.folder
         )
         assert (result.code, result.out) == (ExitCode.USAGE, b"")

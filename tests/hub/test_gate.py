@@ -20,6 +20,8 @@ EXAMPLES = {
     re.search(r"# (\S+)", block.parsed)[1]: block.parsed for block in blocks(PAGE, "python")
 }  # fmt: skip
 FAILS = "test_topic.py"
+NOT_NEEDED = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest")
+"""To load the last takes longer than all the rest."""
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -31,7 +33,7 @@ def run(tmp_path: Path):
     def run(text: str, *options: str) -> tuple[int, str]:
         (tmp_path / "test_it.py").write_text(text)
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=short", *options],
+            [sys.executable, "-m", "pytest", *NOT_NEEDED, "--tb=short", *options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=80, check=False, cwd=tmp_path,
             env={**os.environ, "COLUMNS": "200", "HOME": str(tmp_path)},
         )  # fmt: skip
