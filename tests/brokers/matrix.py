@@ -12,7 +12,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -58,17 +58,36 @@ TABLES: Final[Mapping[str, Sequence[Column]]] = MappingProxyType(
         "Bayeux": [Column("cometd-java", scheme) for scheme in ("bayeux+ws", "bayeux+http")],
     }
 )
-FAMILIES: Final = MappingProxyType({"ordering": ordering.CASES, "ack": acknowledgement.CASES})
-PROMISES: Final = MappingProxyType(
-    {
-        f"{mode.name}{RESTART}": [about for about in mode.promise if about is not Property.REDELIVERY]
-        for mode in acknowledgement.MODES
-    }
-)
-"""What is judged where the broker is restarted.
+POLICY: Final = "strictOrderDispatchPolicy"
+POLICED: Final = ("--topic", "strict.matrix", "--expect", "exactly-once,total-order")
+"""The throwaway ActiveMQ Classic has the policy for topics below `strict`."""
 
-The pace is no matter there, and acknowledgements still arrive between the request to kill the broker and its end.
-"""
+MORE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"single-active-consumer": ("--queue", SINGLE_ACTIVE)})
+"""What a case needs besides a broker."""
+
+
+class Arm(NamedTuple):
+    """A row: a case, and what it is run with."""
+
+    family: str
+    case: str
+    options: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def row(self) -> str:
+        return f"{self.family} {self.case}, {self.note}" if self.note else f"{self.family} {self.case}"
+
+
+def _arms() -> Iterator[Arm]:
+    for family, cases in FAMILIES.items():
+        for case in cases:
+            yield Arm(family, case, MORE.get(case, ()))
+            if case.startswith("strict-dispatch"):
+                yield Arm(family, case, POLICED, POLICY)
+
+
+ARMS: Final = tuple(_arms())
 
 Trial = Mapping[str, Any]
 
@@ -108,22 +127,16 @@ def observe(column: Column) -> Observed:
         program = program_at(broker, broker.url(column.scheme), Path(home))
         return Observed(
             broker.version,
-            {
-                f"{family} {case}": _trials(program, broker, Path(home), family, case)
-                for family, cases in FAMILIES.items()
-                for case in cases
-            },
+            {arm.row: _trials(program, broker, Path(home), arm) for arm in ARMS},
         )
 
 
-def _trials(program: Program, broker: Broker, home: Path, family: str, case: str) -> Sequence[Trial]:
-    arguments = ["experiment", family, "--case", case, "--quiet-for", "1s", "--drain", "10s", "--json"]
-    arguments += ["--run-dir", str(home / "runs")]
-    if case in PROMISES:
-        expect = ",".join(PROMISES[case])
+def _trials(program: Program, broker: Broker, home: Path, arm: Arm) -> Sequence[Trial]:
+    arguments = ["experiment", arm.family, "--case", arm.case, "--quiet-for", "1s", "--drain", "10s", "--json"]
+    arguments += ["--run-dir", str(home / "runs"), *arm.options]
+    if arm.case in PROMISES:
+        expect = ",".join(PROMISES[arm.case])
         return _told(_restarting(program, broker, home, [*arguments, "--seed", str(SEED), "--expect", expect]))
-    if case == "single-active-consumer":
-        arguments += ["--queue", SINGLE_ACTIVE]
     trials: list[Trial] = []
     for seed in range(SEED, SEED + RUNS):
         trials += _told(program.run(*arguments, "--seed", str(seed), "--messages", str(MESSAGES)))

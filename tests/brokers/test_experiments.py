@@ -33,8 +33,8 @@ STOMP = at("classic", "artemis", "rabbitmq", scheme="stomp")
 MQTT = at("mosquitto", "classic", "rabbitmq", scheme="mqtt")
 BAYEUX = [*at("cometd-java", scheme="bayeux+ws"), *at("cometd-java", scheme="bayeux+http")]
 
-OF_CLASSIC = {"strict-dispatch", "virtual-topic", "exclusive-consumer", "message-groups"}
-ANYWHERE = {"one-producer", "many-producers", "competing", "redelivery"}
+OF_CLASSIC = {"strict-dispatch", "strict-dispatch-transacted", "virtual-topic", "exclusive-consumer", "message-groups"}
+ANYWHERE = {"one-producer", "many-producers", "many-producers-transacted", "competing", "redelivery"}
 ORDER = {
     "classic": ANYWHERE | OF_CLASSIC,
     "artemis": ANYWHERE | {"message-groups"},
@@ -103,6 +103,7 @@ def test_order_over_stomp(laboratory: Laboratory, tmp_path: Path) -> None:
     assert set(trials) == ORDER[name]
     judged = trials["many-producers"]["properties"]["agreement"]["verdict"]
     assert judged == ("pass" if name == "classic" else None)
+    assert trials["many-producers-transacted"]["properties"]["agreement"]["verdict"] is None
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
@@ -113,11 +114,32 @@ def test_acknowledgement_over_stomp(laboratory: Laboratory, tmp_path: Path) -> N
     """What is acknowledged by the client is not lost, whoever breaks off; what is refused has three meanings."""
     trials = runs(laboratory, tmp_path, "ack")
     fates = {f"{mode}-{fate}" for mode in ("auto", "client", "individual") for fate in ("cut", "killed")}
-    # Artemis counts the bytes that a consumer may hold; RabbitMQ gives mqctl one subscription of mode client.
-    assert set(trials) - {"slow", "client-scope"} == fates | {"individual-stall", "nack", "publish-cut"}
+    # Artemis counts the bytes that a consumer may hold, and acknowledges outside transactions; RabbitMQ gives mqctl one
+    # subscription of mode client.
+    assert set(trials) - {"slow", "client-scope", "transacted"} == fates | {"individual-stall", "nack", "publish-cut"}
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("arm", [arm for arm in matrix.ARMS if arm.note], ids=lambda arm: arm.row)
+@pytest.mark.parametrize("laboratory", at("classic", scheme="stomp"), indirect=True)
+def test_with_its_policy_classic_has_one_order(laboratory: Laboratory, arm: matrix.Arm, tmp_path: Path) -> None:
+    trials = runs(laboratory, tmp_path, arm.family, "--case", arm.case, *arm.options)
+    agreement = trials[arm.case]["properties"]["agreement"]
+    assert (agreement["verdict"], agreement["violations"]) == ("pass", 0)
+    assert COMMITTED["STOMP", arm.row, laboratory[0].title] is Outcome.PASS
+    assert_controls_found(trials[arm.case])
+
+
+@pytest.mark.parametrize("laboratory", at("classic", scheme="stomp"), indirect=True)
+def test_without_its_policy_classic_has_several_orders_of_what_is_committed(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    """It is handed on outside the lock of its topic: the experiment has the power to see it."""
+    name = "strict-dispatch-transacted"
+    trials = runs(laboratory, tmp_path, "ordering", "--case", name, "--messages", "2000")
+    assert trials[name]["properties"]["agreement"]["violations"] > 0
 
 
 @pytest.mark.parametrize("laboratory", at("classic", scheme="stomp"), indirect=True)
