@@ -32,7 +32,7 @@ from mqctl.laboratory.consumer import Consumer
 from mqctl.laboratory.outcome import Outcome
 from mqctl.laboratory.pace import keep_to
 from mqctl.laboratory.producer import Producer
-from mqctl.laboratory.run import POLL_S
+from mqctl.laboratory.run import GRACE_S, POLL_S
 from mqctl.laboratory.steps import PRODUCER, Findings, Record, header, recorded
 from mqctl.laboratory.tally import Tally
 from mqctl.laboratory.trial import Place
@@ -48,8 +48,8 @@ BACK_AT: Final = 0.7
 PATIENCE_S: Final = 30.0
 """How long nothing may happen that should."""
 
-QUIET_S: Final = 0.5
-"""Nothing came for so long: nothing more will."""
+QUIET_S: Final = 2.0
+"""Nothing came for so long, though something is missing: nothing more will."""
 
 NAME: Final = "c1"
 
@@ -187,14 +187,18 @@ def _run(record: Record, place: Place, messages: int, rate: float, *, state: boo
             now_ns = time.monotonic_ns()
             record.put(ConnectionResumed(NAME, now_ns))
             _until(record, lambda: producer.done, "the publisher is stuck")
-            _until(record, lambda: _quiet(subscriber.tally), "messages still come")
+            done_ns = time.monotonic_ns()
+            _until(record, lambda: _is_over(subscriber.tally, producer, done_ns), "messages still come")
             consumer.settle()
         record.put(End(time.monotonic_ns(), drained=True))
         return _Course(missed, (now_ns - since_ns) / NS_PER_S, subscriber.greetings[-1])
 
 
-def _quiet(tally: Tally) -> bool:
-    return time.monotonic_ns() - tally.latest_ns > QUIET_S * NS_PER_S
+def _is_over(tally: Tally, producer: Producer, done_ns: int) -> bool:
+    """Whether nothing more will come. What came last may be of before the cut."""
+    silent_ns = time.monotonic_ns() - max(tally.latest_ns, done_ns)
+    enough_s = QUIET_S if tally.lacks(0, producer.confirmed[0]) else GRACE_S
+    return silent_ns > enough_s * NS_PER_S
 
 
 def _until(record: Record, there: Callable[[], bool], otherwise: str) -> None:
