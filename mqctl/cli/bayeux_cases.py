@@ -78,8 +78,24 @@ def why_no_bayeux(place: Place) -> str:
     return f"this experiment is about Bayeux, and {place.target.scheme} is something else"
 
 
-def bayeux_place(context: AppContext, experiment: str, run_dir: Path, flags: Flags, stack: ExitStack) -> Place:
+def bayeux_place(
+    context: AppContext,
+    experiment: str,
+    run_dir: Path,
+    flags: Flags,
+    stack: ExitStack,
+    *,
+    max_interval_s: float | None = None,
+) -> Place:
     """Where an experiment about Bayeux is run: at a hub of our own, if nobody chose a broker.
+
+    Args:
+        context: Of the command.
+        experiment: Its name.
+        run_dir: Where runs are kept.
+        flags: Choose the server.
+        stack: Ends our own hub.
+        max_interval_s: How long that one keeps sessions; None is as usual.
 
     Raises:
         UnsupportedError: What the user named is no server of Bayeux.
@@ -89,7 +105,7 @@ def bayeux_place(context: AppContext, experiment: str, run_dir: Path, flags: Fla
 
     settings = settings_for(context, flags)
     if settings.local_hub and not settings.speaks("bayeux"):
-        target = _own_hub(context, stack)
+        target = _own_hub(context, stack, max_interval_s)
         with connected(target, lambda _events: None) as scout:
             place = place_at(target, scout.greeting, experiment, context.cwd / run_dir)
     else:
@@ -100,10 +116,13 @@ def bayeux_place(context: AppContext, experiment: str, run_dir: Path, flags: Fla
     return replace(place, begun=lambda folder: context.say(f"{experiment}: the history is in {folder}"))
 
 
-def _own_hub(context: AppContext, stack: ExitStack) -> Target:
+def _own_hub(context: AppContext, stack: ExitStack, max_interval_s: float | None) -> Target:
     from mqctl.hub.config import HubConfig
     from mqctl.hub.thread import HubThread
+    from mqctl.protocols.bayeux.session import Terms
 
-    hub = stack.enter_context(HubThread(HubConfig(stomp=(), http=(Endpoint("127.0.0.1", 0),), drain_s=0)))
+    terms = Terms() if max_interval_s is None else Terms(max_interval_ms=round(max_interval_s * 1000))
+    config = HubConfig(stomp=(), http=(Endpoint("127.0.0.1", 0),), bayeux_terms=terms, drain_s=0)
+    hub = stack.enter_context(HubThread(config))
     context.say("no server of Bayeux is named, so this hosts a hub until it ends")
     return Target(scheme="bayeux+http", endpoints=(hub.endpoint,))

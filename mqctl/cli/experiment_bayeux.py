@@ -145,7 +145,7 @@ def expiry(
         mqctl experiment expiry --at-most 2m
     """
     cases = expiry_cases(max_interval_s=max_interval, at_most_s=at_most)
-    _conduct(ctx.obj, "expiry", cases, repeat=repeat, kept=kept, flags=flags)
+    _conduct(ctx.obj, "expiry", cases, repeat=repeat, kept=kept, flags=flags, max_interval_s=max_interval)
 
 
 @with_groups
@@ -205,7 +205,14 @@ def _possible(rate: float) -> float:
 
 
 def _conduct(
-    context: AppContext, experiment: str, cases: Cases, *, repeat: int, kept: KeptOptions, flags: Flags
+    context: AppContext,
+    experiment: str,
+    cases: Cases,
+    *,
+    repeat: int,
+    kept: KeptOptions,
+    flags: Flags,
+    max_interval_s: float | None = None,
 ) -> None:
     """Try all, tell what came of each, and end with the worst verdict."""
     from mqctl.cli.experiment_outcome import as_json, as_text, conclude
@@ -214,7 +221,7 @@ def _conduct(
     first = random.SystemRandom().getrandbits(SEED_BITS) if kept.seed is None else kept.seed
     done: list[Outcome] = []
     with ExitStack() as stack:
-        place = bayeux_place(context, experiment, kept.run_dir, flags, stack)
+        place = bayeux_place(context, experiment, kept.run_dir, flags, stack, max_interval_s=max_interval_s)
         place = replace(place, deadline=None if kept.timeout is None else time.monotonic() + kept.timeout)
         for attempt in cases.values():
             for seed in range(first, first + repeat):
