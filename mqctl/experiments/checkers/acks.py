@@ -11,14 +11,17 @@ from operator import attrgetter, not_
 from typing import TypeAlias, cast, get_args
 
 from mqctl.experiments.answers import WITNESSES_MAX, Answer, Cell, Look, Property, Row, Witness
-from mqctl.experiments.checkers.drawing import AFTER, BEFORE, drawn
+from mqctl.experiments.checkers.drawing import AFTER, BEFORE, drawn, place_of
+from mqctl.experiments.controls import Place
 from mqctl.experiments.events import (
     BROKER,
     Acked,
     ConnectionLost,
     Delivered,
+    Fault,
     Killed,
     Nacked,
+    Planted,
     Requeued,
     Settlement,
     Subscribed,
@@ -81,10 +84,13 @@ class Acks:
         self._party_of: dict[str, str] = {}
         self._holds, self._returns, self._prefetch, self._flags = _Tally(), _Tally(), _Tally(), _Tally()
         self._most = self._false_flags = 0
+        self._doubled: set[Place] = set()
 
     def turn(self, event: Turn) -> None:
         """See `Checker`."""
         match event:
+            case Planted(fault=Fault.DUPLICATE):
+                self._doubled.add(Place(event.consumer, event.producer, event.n))
             case Subscribed(consumer=consumer, ack=ack) if ack != "auto":
                 self._party_of[consumer] = event.group or consumer
                 self._holders[consumer] = _Holder(ack == "client", event.prefetch)
@@ -172,8 +178,10 @@ class Acks:
         for sheet in page.sheets:
             flagged = [event for event in sheet.events if event.redelivered]
             self._false_flags += sum(id(event) not in again for event in flagged)
-            for event, _ in sheet.again:
-                self._flags.chances += 1
+            # What we doubled, the broker had no reason to flag.
+            fair = [event for event, _ in sheet.again if place_of(event) not in self._doubled]
+            self._flags.chances += len(fair)
+            for event in fair:
                 if not event.redelivered:
                     self._flags.broken(partial(_unflagged, page, event))
 
