@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mqctl.experiments.answers import Property, Row, Witness
 from mqctl.experiments.diagram import label
-from mqctl.experiments.events import Acked, Event, Killed, Nacked
-from tests.unit.experiments.histories import END, answers, got, here, names
+from mqctl.experiments.events import Acked, Event, Fault, Killed, Nacked
+from tests.unit.experiments.histories import END, answers, got, here, names, planted
 
 ONE = here("c", ack="individual")
 
@@ -62,3 +62,9 @@ def test_what_is_held_beyond_the_prefetch_is_marked():
 def test_what_is_not_flagged_is_marked():
     witness = only(Property.FLAGS, got("c", "A1 A2 A1"))
     assert drawn(witness) == {"c": "A1!, A2, A1!"}
+
+
+def test_what_was_doubled_on_purpose_has_no_flag_to_carry():
+    double = planted(Fault.DUPLICATE, "c", "A1")
+    found = answers(double, got("c", "A1 A1 A2 A2"))[Property.FLAGS]
+    assert (found.violations, found.chances) == (1, 1)
