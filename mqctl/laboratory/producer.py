@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from mqctl.adapters.base import Connection, PendingPublish, Transaction
@@ -48,6 +48,7 @@ class Producer:
         confirmed: The messages of each of its streams that were, by the stream's number.
         handed_over: Those that nobody confirms, and that are on their way.
         attempted: Messages begun so far.
+        held: Whether it is to wait for those who receive.
         unknown: Messages of which nobody knows whether the broker has them.
         complaints: What the broker complained about.
         lost: Why its connection is gone for good.
@@ -76,6 +77,7 @@ class Producer:
         self.first = first
         self.confirmed: Sequence[Ranges] = [Ranges() for _ in plan.streams]
         self.attempted = self.unknown = 0
+        self.held = False
         self.handed_over: Sequence[Ranges] = [Ranges() for _ in plan.streams]
         self.complaints: list[str] = []
         self.lost: str | None = None
@@ -119,6 +121,11 @@ class Producer:
         """Whether everything is sent and settled."""
         return not self._thread.is_alive()
 
+    def sent(self) -> Iterator[tuple[int, int]]:
+        """Of each of its streams, how many messages the broker has, as far as the transport can tell."""
+        for number, both in enumerate(zip(self.confirmed, self.handed_over, strict=True), self.first):
+            yield number, sum(each.count() for each in both)
+
     def end(self) -> None:
         """Send no more, and wait for nothing."""
         self._ended.set()
@@ -155,6 +162,8 @@ class Producer:
     def _wait_for_room(self, due_ns: int | None) -> None:
         while due_ns is not None and (left_ns := due_ns - time.monotonic_ns()) > 0 and not self._ended.is_set():
             self._rest(min(left_ns / NS_PER_S, NAP_S))
+        while self.held and not self._ended.is_set():
+            self._rest(NAP_S)
         while len(self._flights) >= self._limit and not self._ended.is_set():
             self._settle(NAP_S)
 

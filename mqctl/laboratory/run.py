@@ -28,10 +28,19 @@ from mqctl.target import Target
 POLL_S: Final = 0.02
 """How often a run looks after itself. What matters is stamped elsewhere."""
 
+AHEAD_MAX: Final = 5000
+"""So far producers without a rate may be ahead of who receives. Of more, brokers drop messages, or their sender."""
+
+STALLED_S: Final = 1.0
+"""Who got nothing for so long is not waited for: it may be that the plan wants it so."""
+
 GRACE_S: Final = 0.2
 """Once all came, how long to look out for what comes twice."""
 
 HEAD_START_S: Final = 0.05
+HELD_S: Final = 0.1
+"""How long consumers acknowledge nothing before the broker is restarted, so that they hold something."""
+
 RESTART_TIMEOUT_S: Final = 120.0
 _RESTART: Final = "restart"
 """The trouble, as the history names it."""
@@ -221,6 +230,7 @@ class Run:
         """
         time.sleep(POLL_S)
         self._watch(self.progress)
+        self._hold_back()
         for armed in [each for each in self._wiring.armed if each.fired.is_set()]:
             self._wiring.armed.remove(armed)
             self._broken(armed)
@@ -234,6 +244,16 @@ class Run:
             self._restarted = True
             self._restart()
         self._raise_what_went_wrong()
+
+    def _hold_back(self) -> None:
+        """Keep producers without a rate from running away from who receives. A rate is kept, whatever comes of it."""
+        if self._terms.rate is not None:
+            return
+        sent = {stream: count for producer in self._producers for stream, count in producer.sent()}
+        since_ns = time.monotonic_ns() - round(STALLED_S * NS_PER_S)
+        ahead = any(tally.lag(sent) > AHEAD_MAX for tally in self._tallies if tally.latest_ns > since_ns)
+        for producer in self._producers:
+            producer.held = ahead
 
     def _raise_what_went_wrong(self) -> None:
         if self._scribe.error is not None:
@@ -283,6 +303,7 @@ class Run:
         # It still takes acknowledgements when the command begins; clients tell when they lost their connections.
         for consumer in self._consumers:
             consumer.withhold()
+        time.sleep(HELD_S)
         self._scribe.put(FaultBegan(_RESTART, time.monotonic_ns(), BROKER))
         # The user's own command line, for the user's own shell.
         done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 
 from mqctl.measurement.ranges import Ranges
 
@@ -31,6 +32,11 @@ class Tally:
             seen.add(n, n + 1)
             self.came += 1
             self.latest_ns = at_ns
+
+    def lag(self, sent: Mapping[int, int]) -> int:
+        """How many of so many messages did not come yet, of those streams of which something came."""
+        with self._lock:
+            return sum(max(0, sent[stream] - seen.count()) for stream, seen in self._seen.items())
 
     def touch(self, at_ns: int) -> None:
         """Who was away is back: what waited for it may come now."""

@@ -38,6 +38,7 @@ from mqctl.experiments.plan import Ground, Params
 from mqctl.experiments.planting import Planter
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
+from mqctl.laboratory import run
 from mqctl.laboratory.run import Run, Terms
 from mqctl.laboratory.scribe import Scribe
 from mqctl.laboratory.trial import Place, Trial, trial
@@ -120,6 +121,14 @@ def test_acknowledgement_at_the_hub(hub, tmp_path, name):
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
     assert done.expected
     assert_controls_found(done)
+
+
+@pytest.mark.parametrize("name", ["individual-cut", "topic-slow", "subscribe-later"])
+def test_nobody_waits_for_who_is_away(hub, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(run, "AHEAD_MAX", 0)
+    monkeypatch.setattr(run, "STALLED_S", 0.05)
+    done = tried(acknowledgement.CASES[name], hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
 
 
 @pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
