@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from typing import Final, NamedTuple, Protocol
 
 from mqctl.adapters.stream import Stream
@@ -14,6 +15,9 @@ from mqctl.protocols.bayeux.spec import ConnectionType
 
 END: Final = b"\0"
 """What stands behind each message of WebSocket that is read: JSON has no such byte."""
+
+OWED_S: Final = 0.05
+"""How soon the reader tries again to write what it could not."""
 
 _NS: Final = 1_000_000_000
 
@@ -156,6 +160,7 @@ class WebSocketCarrier:
         self._reader: threading.Thread | None = None
         self._parts: list[bytes] = []
         self._early: list[bytes] = []
+        self._owed: deque[bytes] = deque()
         self._death = ""
         self._abandoned = False
 
@@ -178,7 +183,17 @@ class WebSocketCarrier:
 
     def send(self, lane: Lane, piece: Piece, *, written: bool = False, deadline: float | None = None) -> None:  # noqa: ARG002 - the interface's
         """See `Carrier.send`."""
-        self._write(batch([piece.body]), deadline)
+        if self.is_reader():
+            self._owed.append(batch([piece.body]))
+            self._pay()
+        else:
+            self._write(batch([piece.body]), deadline)
+
+    def _pay(self) -> None:
+        """Write what the reader has to say if that takes no waiting: the server may wait until we read."""
+        while self._owed and self._stream.poke(self._owed[0]):
+            with self._counting:
+                self.bytes_out += len(self._owed.popleft())
 
     def _write(self, array: bytes, deadline: float | None) -> None:
         self._stream.write(array, deadline)
@@ -219,7 +234,8 @@ class WebSocketCarrier:
             self._stream.close()
 
     def _read_once(self, taker: Taker) -> None:
-        self._stream.read_timeout(wait_s(taker))
+        patience_s = wait_s(taker)
+        self._stream.read_timeout(min(patience_s or OWED_S, OWED_S) if self._owed else patience_s)
         try:
             bodies = self._read_some()
         except TimeoutError:
@@ -227,6 +243,7 @@ class WebSocketCarrier:
         else:
             if bodies:
                 taker.on_bodies(bodies, time.monotonic_ns())
+        self._pay()
 
     def is_reader(self) -> bool:
         """See `Carrier.is_reader`."""
