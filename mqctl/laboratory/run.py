@@ -311,7 +311,9 @@ class Run:
             raise UsageError(f"the command that restarts the broker ended with {done.returncode}")
         self._scribe.put(FaultEnded(_RESTART, time.monotonic_ns(), BROKER))
         for consumer in self._consumers:
-            consumer.relent()
+            # Who is away acknowledges again when it is back.
+            if not consumer.away:
+                consumer.relent()
 
     def _all_sent(self) -> None:
         """Let those come, or acknowledge, that waited for it."""

@@ -19,7 +19,6 @@ from typing import Any, Final, NamedTuple
 
 from mqctl.errors import ExitCode
 from mqctl.experiments import acknowledgement, ordering
-from mqctl.experiments.answers import Property
 from mqctl.experiments.matrix import Entry, Matrix, Outcome, markdown
 from tests.brokers.launch import launch
 from tests.brokers.process import Broker
@@ -30,8 +29,8 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "matrix.md"
 START, END = "<!-- observed by python -m tests.brokers.matrix -->", "<!-- until here -->"
 
 MESSAGES, MESSAGES_RESTARTED, RUNS, SEED = 1000, 400, 3, 1
-RESTART_RATE = 100
-"""A queue of RabbitMQ that is younger than a second may be forgotten."""
+RESTART_RATE = 50
+"""A queue of RabbitMQ that is younger than two seconds may be forgotten, with what its consumers hold."""
 
 RESTART: Final = "-restart"
 CODES: Final = {ExitCode.OK, ExitCode.WRONG, ExitCode.INCONCLUSIVE, ExitCode.REFUSED}
@@ -58,6 +57,13 @@ TABLES: Final[Mapping[str, Sequence[Column]]] = MappingProxyType(
         "Bayeux": [Column("cometd-java", scheme) for scheme in ("bayeux+ws", "bayeux+http")],
     }
 )
+SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({"cometd-java": {"timeout": 2000}})
+"""That long CometD holds a connect, in ms: who heard nothing for longer knows that the network is silent."""
+
+FAMILIES: Final = MappingProxyType({"ordering": ordering.CASES, "ack": acknowledgement.CASES})
+PROMISES: Final = MappingProxyType({f"{mode.name}{RESTART}": mode.promise for mode in acknowledgement.MODES})
+"""What is judged where the broker is restarted: the pace is no matter there."""
+
 POLICY: Final = "strictOrderDispatchPolicy"
 POLICED: Final = ("--topic", "strict.matrix", "--expect", "exactly-once,total-order")
 """The throwaway ActiveMQ Classic has the policy for topics below `strict`."""
@@ -123,7 +129,10 @@ def _sure(word: str) -> Outcome | None:
 
 def observe(column: Column) -> Observed:
     """Start a broker, and run everything there."""
-    with launch(column.broker) as broker, tempfile.TemporaryDirectory(prefix="mqctl-matrix-") as home:
+    with (
+        launch(column.broker, **SETTINGS.get(column.broker, {})) as broker,
+        tempfile.TemporaryDirectory(prefix="mqctl-matrix-") as home,
+    ):
         program = program_at(broker, broker.url(column.scheme), Path(home))
         return Observed(
             broker.version,

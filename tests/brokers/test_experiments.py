@@ -34,7 +34,7 @@ MQTT = at("mosquitto", "classic", "rabbitmq", scheme="mqtt")
 BAYEUX = [*at("cometd-java", scheme="bayeux+ws"), *at("cometd-java", scheme="bayeux+http")]
 
 OF_CLASSIC = {"strict-dispatch", "strict-dispatch-transacted", "virtual-topic", "exclusive-consumer", "message-groups"}
-ANYWHERE = {"one-producer", "many-producers", "many-producers-transacted", "competing", "redelivery"}
+ANYWHERE = {"one-producer", "many-producers", "durable-replay", "many-producers-transacted", "competing", "redelivery"}
 ORDER = {
     "classic": ANYWHERE | OF_CLASSIC,
     "artemis": ANYWHERE | {"message-groups"},
@@ -56,7 +56,7 @@ Laboratory = tuple[matrix.Column, Program]
 @pytest.fixture
 def laboratory(request: pytest.FixtureRequest, fleet: Fleet, tmp_path: Path) -> Laboratory:
     column = matrix.Column(*request.param)
-    broker = fleet.get(column.broker)
+    broker = fleet.get(column.broker, **matrix.SETTINGS.get(column.broker, {}))
     return column, program_at(broker, broker.url(column.scheme), tmp_path)
 
 
@@ -116,7 +116,9 @@ def test_acknowledgement_over_stomp(laboratory: Laboratory, tmp_path: Path) -> N
     fates = {f"{mode}-{fate}" for mode in ("auto", "client", "individual") for fate in ("cut", "killed")}
     # Artemis counts the bytes that a consumer may hold, and acknowledges outside transactions; RabbitMQ gives mqctl one
     # subscription of mode client.
-    assert set(trials) - {"slow", "client-scope", "transacted"} == fates | {"individual-stall", "nack", "publish-cut"}
+    kept = {"topic-slow", "subscribe-later"}
+    elsewhere = {"slow", "client-scope", "transacted", "subscribe-later-bare"}
+    assert set(trials) - elsewhere == fates | kept | {"individual-stall", "nack", "nack-client", "publish-cut"}
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
@@ -180,9 +182,9 @@ def test_acknowledgement_over_mqtt(laboratory: Laboratory, tmp_path: Path) -> No
         downgraded = {case: trials.pop(case) for case in list(trials) if case.startswith("qos2")}
         assert {trial["verdict"] for trial in downgraded.values()} == {"inconclusive"}
         assert all("QoS 1 is granted where 2 was asked for" in str(trial["doubts"]) for trial in downgraded.values())
-    modes = ["qos0", "qos1-clean", "qos1-session", "qos2-clean", "qos2-session"]
-    cuts = {f"{mode}-cut" for mode in modes if name != "rabbitmq" or not mode.startswith("qos2")}
-    assert set(trials) == cuts | {"qos1-session-stall", "publish-cut"}
+    modes = ["qos0", "qos1-clean", "qos1-session"] + ([] if name == "rabbitmq" else ["qos2-clean", "qos2-session"])
+    fates = {f"{mode}-cut" for mode in modes} | {f"{mode}-killed" for mode in modes if mode.endswith("session")}
+    assert set(trials) == fates | {"qos1-session-stall", "qos1-session-away", "publish-cut"}
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
@@ -203,12 +205,34 @@ def test_order_over_bayeux(laboratory: Laboratory, tmp_path: Path) -> None:
 def test_acknowledgement_over_bayeux(laboratory: Laboratory, tmp_path: Path) -> None:
     """Only the extension saves what was on its way when the connection broke."""
     trials = runs(laboratory, tmp_path, "ack")
-    assert {"plain-cut", "ack-extension-cut"} <= set(trials)
+    assert set(trials) == {"plain-cut", "publish-cut"} | {
+        f"ack-extension-{fate}" for fate in ("cut", "killed", "stall")
+    }
     for trial in trials.values():
         assert not failed(trial), trial
         assert_controls_found(trial)
     assert trials["plain-cut"]["properties"]["no-loss"]["violations"] > 0
     assert trials["ack-extension-cut"]["properties"]["no-loss"]["verdict"] == "pass"
+    assert trials["ack-extension-killed"]["properties"]["no-loss"]["violations"] > 0
+
+
+@pytest.mark.parametrize("laboratory", at("mosquitto", scheme="mqtt"), indirect=True)
+def test_more_than_mosquitto_keeps_for_who_is_away(laboratory: Laboratory, tmp_path: Path) -> None:
+    """It confirms the rest, and drops it (mosquitto.conf, max_queued_messages)."""
+    asked = ("--case", "qos1-session-away", "--dialect", "mosquitto", "--messages", "1200")
+    trial = runs(laboratory, tmp_path, "ack", *asked)["qos1-session-away"]
+    assert trial["properties"]["no-loss"]["violations"] == 200
+    assert trial["verdict"] == "pass"
+    assert_controls_found(trial)
+
+
+@pytest.mark.parametrize("laboratory", at("artemis", scheme="stomp"), indirect=True)
+def test_who_comes_later_to_a_bare_address_of_artemis(laboratory: Laboratory, tmp_path: Path) -> None:
+    """It gets nothing, where who was there gets all."""
+    trial = runs(laboratory, tmp_path, "ack", "--case", "subscribe-later-bare")["subscribe-later-bare"]
+    loss = trial["properties"]["no-loss"]
+    assert loss["violations"] * 2 == loss["chances"]
+    assert_controls_found(trial)
 
 
 @pytest.mark.broker("rabbitmq")
@@ -233,7 +257,7 @@ RESTARTS = [
 def test_a_broker_that_is_killed_and_started_again(where: tuple[str, str, str], fleet: Fleet, tmp_path: Path) -> None:
     """The user's command asks this test for it. What was confirmed is not lost; its end is no power cut.
 
-    At a pace: a queue of RabbitMQ that is younger than a second may be forgotten.
+    What its consumer held comes again. At a pace: a young queue of RabbitMQ may be forgotten.
     """
     name, scheme, case = where
     broker = fleet.get(name)
@@ -241,7 +265,7 @@ def test_a_broker_that_is_killed_and_started_again(where: tuple[str, str, str], 
     os.mkfifo(asked)
     os.mkfifo(done)
     program = program_at(broker, broker.url(scheme), tmp_path)
-    options = ("--rate", "100", "--json", "--run-dir", str(tmp_path / "runs"))
+    options = ("--rate", str(matrix.RESTART_RATE), "--json", "--run-dir", str(tmp_path / "runs"))
     restart = ("--restart-command", f"echo please > {asked}; cat {done} > {os.devnull}")
     with program.running("experiment", "ack", *FEW, "--case", case, *restart, *options) as run:
         with asked.open() as request:
