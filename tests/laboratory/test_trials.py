@@ -22,6 +22,7 @@ from mqctl.experiments.answers import Property
 from mqctl.experiments.cases import PREFETCH, Case
 from mqctl.experiments.events import (
     Acked,
+    Confirmed,
     ConnectionLost,
     ConnectionResumed,
     Delivered,
@@ -34,7 +35,7 @@ from mqctl.experiments.events import (
     Requeued,
 )
 from mqctl.experiments.history import Reader
-from mqctl.experiments.plan import Ground, Params
+from mqctl.experiments.plan import Ground, Params, Plan
 from mqctl.experiments.planting import Planter
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
@@ -197,6 +198,22 @@ def test_acknowledgements_that_are_aborted(hub, tmp_path):
     sure = {event.n for event in events[:lost] if isinstance(event, Acked) and event.confirmed}
     assert sure
     assert not sure & came_again
+
+
+def test_messages_are_committed_together(hub, tmp_path):
+    """And the rest at the end: of 200 messages, 28 times 7 and 4."""
+    one = ordering.CASES["one-producer"]
+
+    def plan(*given) -> Plan:
+        plain = one.plan(*given)
+        return replace(plain, producers=[replace(each, transaction=7, in_flight=1) for each in plain.producers])
+
+    done = tried(replace(one, plan=plan), hub["stomp"], tmp_path)
+    assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
+    with (done.folder / "history.jsonl").open("rb") as file:
+        events = [event for batch in Reader(file).batches() for event in batch.events]
+    sending = [type(event) for event in events if isinstance(event, Publish | Confirmed)]
+    assert sending == ([Publish] * 7 + [Confirmed] * 7) * 28 + [Publish] * 4 + [Confirmed] * 4
 
 
 def test_a_transaction_that_keeps_what_was_aborted_fails(hub, tmp_path, monkeypatch):
