@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqctl.experiments import pairwise
@@ -88,6 +88,7 @@ class ModelBroker:
         return [*planted], [*here(*CONSUMERS), *self.events, *mixed, END]
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_a_broker_that_does_right_is_never_accused(seed):
     _, events = ModelBroker(random.Random(seed)).history([])
@@ -96,6 +97,7 @@ def test_a_broker_that_does_right_is_never_accused(seed):
     assert not any(each.answer.violations for each in report.judged)
 
 
+@settings(deadline=None)
 @given(seeds, st.lists(st.sampled_from([fault for fault in Fault if fault is not Fault.STRAY]), min_size=1, max_size=8))
 def test_what_was_planted_is_found_and_nothing_else(seed, faults):
     planted, events = ModelBroker(random.Random(seed)).history(faults)
@@ -111,6 +113,7 @@ def test_what_was_planted_is_found_and_nothing_else(seed, faults):
         assert (found[about].planted, found[about].found) == (faults.count(fault), faults.count(fault))
 
 
+@settings(deadline=None)
 @given(seeds, st.lists(st.sampled_from([Fault.DROP, Fault.DUPLICATE, Fault.SWAP]), min_size=1, max_size=8))
 def test_the_same_faults_are_the_brokers_where_nobody_planted_them(seed, faults):
     planted, events = ModelBroker(random.Random(seed)).history(faults)
@@ -125,6 +128,7 @@ def test_the_same_faults_are_the_brokers_where_nobody_planted_them(seed, faults)
     assert found[Property.AGREEMENT].violations == 2 * len(swaps)
 
 
+@settings(deadline=None)
 @given(seeds, st.sampled_from([1, 3, 20, 4096]))
 def test_two_orders_compared_piece_by_piece_are_as_different_as_whole(seed, settle_min):
     chance = random.Random(seed)
