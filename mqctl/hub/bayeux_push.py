@@ -28,8 +28,10 @@ from mqctl.protocols.websocket import encode as frame_of
 
 STREAM_HEAD: Final = (
     f"HTTP/1.1 200 OK\r\nContent-Type: {EVENT_STREAM}\r\nCache-Control: no-store\r\n"
-    "X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
+    "X-Content-Type-Options: nosniff\r\nX-Accel-Buffering: no\r\nConnection: close\r\n"
 )
+COMMENT: Final = b":\n\n"
+"""What a reader skips (HTML, 9.2.6). Proxies end what is silent for long, often after a minute."""
 RETRY: Final = b"\r\nretry: 5000\n\n"
 """The end of the head, and when a browser is to open another stream after one was lost."""
 
@@ -302,6 +304,7 @@ class EventStream(asyncio.Protocol):
         self._streams = streams
         self._outlet = _Outlet(config, exchange, self.abort)
         self.closed = exchange.loop.create_future()
+        self._heart: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -312,6 +315,18 @@ class EventStream(asyncio.Protocol):
         self._outlet.push(f"{STREAM_HEAD}{self._head}".encode() + RETRY)
         self._outlet.flush()
         self._port.carry_by(self)
+        self._beat_later()
+
+    def _beat_later(self) -> None:
+        if self._config.heart_beat_ms:
+            self._heart = self._exchange.loop.call_later(self._config.heart_beat_ms / 1000, self._beat)
+
+    @contained
+    def _beat(self) -> None:
+        if self.ready:
+            self._outlet.push(COMMENT)
+            self._outlet.flush()
+        self._beat_later()
 
     def data_received(self, data: bytes) -> None:
         """Nothing: a client has nothing to say here."""
@@ -321,6 +336,8 @@ class EventStream(asyncio.Protocol):
         self._streams.discard(self)
         self._outlet.shut()
         self._linger.cancel()
+        if self._heart is not None:
+            self._heart.cancel()
         self._port.dropped_by(self)
         _settle(self.closed)
 

@@ -70,6 +70,19 @@ class TestWhatWaited:
                 assert [number for number, _ in stream.data(100)] == list(range(100))
 
 
+def test_a_silent_stream_says_that_it_is_there(start):
+    """Or a proxy would end it."""
+    hub = start(heart_beat_ms=20)
+    with Poller(hub.endpoint) as poller:
+        poller.subscribe("/a").connected()
+        with Stream(hub, poller) as stream:
+            said = b""
+            while said.count(b":\n\n") < 3:
+                said += stream.sock.recv(1000)
+            hub.client().publish("/topic/a", b"1")
+            assert stream.data(1) == [1]
+
+
 def test_a_connect_does_not_overtake_the_stream(start):
     """What waits because the stream is not read comes by the stream, behind what was written there before."""
     hub = start(write_buffer_bytes=10_000)
