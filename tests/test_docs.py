@@ -22,6 +22,7 @@ from mqctl.hub.thread import HubThread
 from mqctl.target import Endpoint, parse_url
 from tests import readme
 from tests.brokers.launch import LISTENERS
+from tests.cli.commands import run_here
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -124,10 +125,7 @@ def test_the_table_of_generators_is_complete():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_option_that_a_page_names_exists(page, settings):
     for command in set(re.findall(r"mqctl (publish|tail|watch|hub|demo|bench|check)\b", page.read_text())):
-        known = subprocess.run(
-            [Path(sys.executable).parent / "mqctl", command, "--help"],
-            capture_output=True, text=True, check=True, env={**settings["env"], "COLUMNS": "200"}, cwd=settings["cwd"],
-        ).stdout  # fmt: skip
+        known = run_here((command, "--help"), settings["env"]).out.decode()
         for line in re.findall(rf"mqctl {command}\b.*", page.read_text()):
             for option in re.findall(r"(?<= )--[a-z-]+", re.split(r"[|;&`]", line)[0]):
                 assert option in known, f"mqctl {command} {option}"

@@ -136,14 +136,16 @@ def run(args: tuple[str, ...], env: Mapping[str, str], data: bytes | None = None
     return Result(done.returncode, done.stdout or b"", done.stderr.decode())
 
 
-def run_here(args: tuple[str, ...], env: Mapping[str, str], data: bytes = b"", *, cwd: Path | None = None) -> Result:
+def run_here(
+    args: tuple[str | bytes, ...], env: Mapping[str, str], data: bytes | None = None, *, cwd: Path | None = None
+) -> Result:
     """Run a command line in this process, for what is not about a process: to start one takes longer than the test."""
     out, err = io.BytesIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     with patch.dict(os.environ, env, clear=True), _own_alarm():
         context = AppContext(
-            stdin=io.BytesIO(data), stdout=out, stderr=err, environ=os.environ, cwd=cwd or Path(env["HOME"])
+            stdin=io.BytesIO(data or b""), stdout=out, stderr=err, environ=os.environ, cwd=cwd or Path(env["HOME"])
         )
-        code = run_program(args, context)
+        code = run_program([os.fsdecode(arg) for arg in args], context)
     return Result(code, out.getvalue(), err.buffer.getvalue().decode())
 
 

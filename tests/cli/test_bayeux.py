@@ -54,12 +54,12 @@ def test_a_path_where_nothing_is(mqctl, broker):
     assert "hint: name the path in the URL" in err
 
 
-def test_what_bayeux_has_not(mqctl):
+def test_what_bayeux_has_not(here):
     for options in (("--persistent",), ("--expires", "1s"), ("--qos", "1"), ("--retain",)):
-        code, _, err = mqctl("publish", "a", "1", *options)
+        code, _, err = here("publish", "a", "1", *options)
         assert code == ExitCode.REFUSED
         assert "Bayeux has no " in err
-    code, _, err = mqctl("publish", "a.한국", "1")
+    code, _, err = here("publish", "a.한국", "1")
     assert code == ExitCode.USAGE
     assert "no channel of Bayeux has such a level" in err
 

@@ -10,14 +10,14 @@ import pytest
 from mqctl.errors import ExitCode
 from mqctl.experiments.events import Delivered, Header
 from mqctl.experiments.history import encode
-from tests.cli.commands import Result, run
+from tests.cli.commands import Result, run_here
 from tests.unit.experiments.histories import END, got, here, sent
 
 
 @pytest.fixture
 def mqctl(home):
     """No broker is asked."""
-    return lambda *args, data=None, **env: run(args, {**home, **env}, data)
+    return lambda *args, data=None, **env: run_here(args, {**home, **env}, data)
 
 
 @pytest.fixture

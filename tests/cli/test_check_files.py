@@ -9,14 +9,14 @@ import pytest
 
 from mqctl.errors import ExitCode
 from mqctl.experiments.history import encode
-from tests.cli.commands import run
+from tests.cli.commands import run, run_here
 from tests.unit.experiments.histories import END, HEADER, got, here, sent
 
 
 @pytest.fixture
 def mqctl(home):
     """No broker is asked."""
-    return lambda *args, data=None, **env: run(args, {**home, **env}, data)
+    return lambda *args, data=None, **env: run_here(args, {**home, **env}, data)
 
 
 @pytest.fixture
@@ -77,10 +77,11 @@ def test_the_picture_is_a_png(mqctl, lossy, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_renders_pictures_is_an_extra(mqctl, lossy, tmp_path):
+def test_what_renders_pictures_is_an_extra(home, lossy, tmp_path):
     """Where it is not installed, the next step is told, and nothing is written."""
     (tmp_path / "resvg_py.py").write_text("raise ModuleNotFoundError('resvg_py')")
-    result = mqctl("check", lossy, "--png", str(tmp_path / "order.png"), PYTHONPATH=str(tmp_path))
+    args = ("check", lossy, "--png", str(tmp_path / "order.png"))
+    result = run(args, {**home, "PYTHONPATH": str(tmp_path)})
     assert result.code == ExitCode.PLUGIN
     assert "pip install 'mqctl[png]'" in result.err
     assert not (tmp_path / "order.png").exists()

@@ -121,8 +121,8 @@ def test_a_group_shares_the_messages(start, mqctl, topic):
     ],
     ids=str,
 )  # fmt: skip
-def test_what_cannot_be_is_refused_with_a_hint(mqctl, command, code, says, hint):
-    ended, out, err = mqctl(*command)
+def test_what_cannot_be_is_refused_with_a_hint(here, command, code, says, hint):
+    ended, out, err = here(*command)
     assert (ended, out) == (code, b"")
     assert says in err
     assert (hint or "mqctl") in err

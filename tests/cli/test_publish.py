@@ -38,10 +38,10 @@ def books(attempted: int, confirmed: int, rejected: int = 0, unknown: int = 0) -
     ],
     ids=str,
 )
-def test_the_envelope_is_the_applications(mqctl, ear, args, data):
+def test_the_envelope_is_the_applications(here, ear, args, data):
     """Keys in their order, one producer of 6 characters, the time of the send in milliseconds and with a Z."""
     heard, before = ear(f"/topic/{args[0]}"), datetime.now(UTC)
-    done = mqctl("publish", *args)
+    done = here("publish", *args)
     assert (done.code, done.out, done.last) == (ExitCode.OK, b"", books(len(data), len(data)))
     payloads = [body.decode() for body in heard.bodies()]
     shape = r'\{"producerId":"[a-z0-9]{6}","data":.*,"date":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"\}'
@@ -70,9 +70,9 @@ def test_the_envelope_is_the_applications(mqctl, ear, args, data):
         (("x", "--generate", "sine:period=4", "--count", "2", "--rate", "1000"), [b"50.0", b"100.0"]),
     ],
 )
-def test_elsewhere_what_is_typed_is_what_is_sent(mqctl, ear, args, payloads):
+def test_elsewhere_what_is_typed_is_what_is_sent(here, ear, args, payloads):
     heard = ear(f"/topic/{args[0]}")
-    done = mqctl("publish", *args)
+    done = here("publish", *args)
     assert (done.code, done.last) == (ExitCode.OK, books(len(payloads), len(payloads)))
     assert heard.bodies() == payloads
 
@@ -98,10 +98,10 @@ def test_a_seed_repeats_what_chance_made(mqctl, ear, generator):
 
 @pytest.mark.parametrize("value", ["NaN", "inf", "Infinity", "text", "", "1e400", "[1]"])
 @pytest.mark.parametrize("topic", ["rect", "chart"])
-def test_what_is_no_number_does_not_go_where_numbers_are_meant(mqctl, ear, topic, value):
+def test_what_is_no_number_does_not_go_where_numbers_are_meant(here, ear, topic, value):
     """Not even the good values before it."""
     heard = ear(f"/topic/{topic}")
-    code, out, err = mqctl("publish", topic, "1", value)
+    code, out, err = here("publish", topic, "1", value)
     assert (code, out) == (ExitCode.USAGE, b"")
     assert "number" in err
     assert heard.bodies() == []
@@ -123,8 +123,8 @@ def test_headers_and_properties_travel(mqctl, ear):
     ("header", "says"),
     [("a", "a header looks like NAME=VALUE"), ("receipt=1", "'receipt' belongs to the protocol"), ("=a", "looks like")],
 )
-def test_a_header_that_cannot_be_sent_is_named(mqctl, header, says):
-    code, _, err = mqctl("publish", "x", "1", "-H", header)
+def test_a_header_that_cannot_be_sent_is_named(here, header, says):
+    code, _, err = here("publish", "x", "1", "-H", header)
     assert code == ExitCode.USAGE
     assert says in err
 
