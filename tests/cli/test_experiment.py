@@ -163,6 +163,18 @@ def test_a_broker_that_is_down(experiment, env, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_without_a_broker_there_is_a_hub(mqctl, home, tmp_path):
+    """As for `tail` and `watch`: the profile `local` names it, and nobody is there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    (tmp_path / "local.toml").write_text(f'url = "stomp://{address}"\n')
+    few = ("--case", "one-producer", "--messages", "200", "--quiet-for", "300ms", "--run-dir", str(tmp_path / "runs"))
+    done = mqctl("experiment", "ordering", *few, env=home)
+    assert done.code == ExitCode.OK, done.err
+    assert f"nobody listens at {address}, so this hosts a hub there until it ends" in done.err
+    assert mqctl("publish", "a", "1", env=home).code == ExitCode.CONNECTION
+
+
 def test_the_end_of_the_time(experiment, tmp_path):
     done = experiment("ordering", "--case", "one-producer", "--rate", "20", "--timeout", "1s")
     assert done.code == ExitCode.TIMEOUT, done.err

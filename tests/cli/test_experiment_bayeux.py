@@ -160,6 +160,37 @@ def test_a_clock_that_cannot_be_known_so_well(experiment):
     assert "too little for the tolerance" in done.out.decode()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [("clock", "--exchanges", "100000"), ("resume", "--messages", "5000"), ("expiry", "--max-interval", "1m")],
+    ids=lambda asked: asked[0],
+)
+def test_the_end_of_the_time(experiment, asked, tmp_path):
+    done = experiment(*asked, "--timeout", "1s")
+    assert done.code == ExitCode.TIMEOUT, done.err
+    assert "--timeout is over before the run is" in done.err
+    (facts,) = tmp_path.glob("runs/*/run.json")
+    assert json.loads(facts.read_text())["outcome"] == "not finished"
+
+
+def test_a_repeated_case_has_one_seed_after_the_other(experiment, tmp_path):
+    junit = tmp_path / "junit.xml"
+    done = experiment(
+        "clock", "--exchanges", "10", "--tolerance", "1s", "--repeat", "2", "--seed", "7", "--json",
+        "--junit", str(junit),
+    )  # fmt: skip
+    assert done.code == ExitCode.OK, done.out
+    assert [json.loads(line)["seed"] for line in done.lines] == [7, 8]
+    assert [case.attrib["name"] for case in Tree.parse(junit).getroot()] == ["clock[7]", "clock[8]"]
+
+
+def test_without_a_server_there_is_a_hub(experiment, home):
+    """The usual broker speaks STOMP, so that it cannot be meant."""
+    done = experiment("clock", "--exchanges", "10", "--tolerance", "1s", env=home)
+    assert done.code == ExitCode.OK, done.err
+    assert "no server of Bayeux is named, so this hosts a hub until it ends" in done.err
+
+
 @pytest.mark.parametrize("name", ["transports", "clock"])
 def test_what_is_no_bayeux_is_refused(experiment, name, tmp_path):
     with HubThread(HubConfig(stomp=LOOPBACK, drain_s=0)) as thread:

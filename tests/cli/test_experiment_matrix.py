@@ -64,6 +64,49 @@ def test_a_broker_that_is_not_there_is_an_error_of_its_column(matrix):
     assert "hub: ordering one-producer: pass" in done.err
 
 
+def test_the_experiments_about_bayeux_are_rows_too(matrix, tmp_path):
+    """At a hub that speaks it, and at one that does not."""
+    with HubThread(HubConfig(stomp=(), http=(Endpoint("127.0.0.1", 0),), drain_s=0)) as hub:
+        (tmp_path / "bayeux.toml").write_text(f'url = "bayeux+ws://{hub.endpoint}"\n')
+        done = matrix(
+            "--profiles", "hub,bayeux", "--experiments", "ordering,transports,resume,clock", *FEW, "--json",
+            *(f"--case={case}" for case in ("one-producer", "websocket", "with-state", "clock")),
+        )  # fmt: skip
+    assert done.code in (ExitCode.OK, ExitCode.INCONCLUSIVE), done.err
+    told = {(cell["experiment"], cell["profile"]): cell for cell in json.loads(done.out)["cells"]}
+    special = ("transports websocket", "resume with-state", "clock clock")
+    assert list(told) == [
+        (row, profile) for profile in ("hub", "bayeux") for row in ("ordering one-producer", *special)
+    ]
+    for row in special:
+        here, elsewhere = told[row, "bayeux"], told[row, "hub"]
+        assert "<!doctype html>" in Path(here["run"]).read_text()
+        assert (elsewhere["outcome"], elsewhere["run"]) == ("unsupported", None)
+        assert "this experiment is about Bayeux, and stomp is something else" in elsewhere["reason"]
+    assert told["resume with-state", "bayeux"]["outcome"] == "pass"
+
+
+def test_all_columns_together_end_in_time(matrix):
+    """What is not run any more says why."""
+    asked = ("--experiments", "ordering", "--case", "one-producer", "--case", "many-producers", "--rate", "40")
+    done = matrix("--profiles", "hub", *asked, *FEW, "--timeout", "1s", "--json")
+    assert done.code == ExitCode.TIMEOUT, done.err
+    cells = json.loads(done.out)["cells"]
+    assert [(cell["outcome"], cell["reason"]) for cell in cells] == [
+        ("error", "--timeout is over before the run is")
+    ] * 2
+
+
+def test_the_command_that_restarts_a_broker_is_told_which(matrix, tmp_path):
+    """This one restarts nothing, which a run survives."""
+    told = tmp_path / "told"
+    asked = ("--case", "individual-restart", "--restart-command", f"echo {{profile}} >> {told}")
+    done = matrix("--profiles", "hub", *asked, *FEW, "--json")
+    (cell,) = json.loads(done.out)["cells"]
+    assert cell["outcome"] != "unsupported"
+    assert told.read_text() == "hub\n"
+
+
 def test_a_failure_is_worse_than_an_error(matrix):
     asked = ("--case", "auto-cut", "--messages", "2000", "--quiet-for", "400ms", "--expect", "no-loss")
     done = matrix("--profiles", "nobody,hub", *asked)
