@@ -50,7 +50,7 @@ class Sticky:
             before = last.get(event.producer)
             self._came += before is not None
             if before is not None and before.consumer != event.consumer:
-                if self._strays.finds(place_of(event)):
+                if self._strays.planted and self._strays.finds(place_of(event)):
                     continue
                 self._violated(page, sheet, before, event)
             last[event.producer] = event

@@ -16,7 +16,7 @@ from mqctl.experiments.history import Reader
 from mqctl.measurement.verdict import Verdict
 
 SHORT, LONG = 20_000, 60_000
-GROWTH_MAX = 1.2
+GROWTH_MAX = 1.1
 
 Maker = Callable[[int], Iterator[list[Event]]]
 
