@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import random
 import secrets
 from collections.abc import Iterator
 
 import pytest
 
+from mqctl.adapters import reconnecting
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.adapters.bayeux import BayeuxAdapter
 from mqctl.errors import TopicError
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
-from mqctl.model import Outgoing, Topic
+from mqctl.model import (
+    Connected,
+    Delivery,
+    Disconnected,
+    Interrupted,
+    Outgoing,
+    Resumed,
+    Topic,
+)
 from mqctl.protocols.bayeux.spec import Limits
-from mqctl.target import Endpoint, Secret, Target, parse_url
+from mqctl.target import Endpoint, ReconnectOptions, Secret, Target, parse_url
 from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.recorder import Recorder
 
 PASSWORD = Secret(secrets.token_hex(8))
+PATIENCE_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -89,3 +102,28 @@ class TestBayeuxAtTheHub(AdapterContract):
     )
     def test_json_or_what_looks_like_it_arrives_to_the_byte(self, subject: Subject, payload: bytes) -> None:
         self.test_a_payload_arrives_as_it_was_sent(subject, payload)
+
+
+def test_what_a_broken_stream_had_is_lost_and_that_is_told() -> None:
+    """Nothing that comes by a stream is acknowledged; another session takes its place, though requests went through."""
+    config = HubConfig(stomp=(), http=(Endpoint("127.0.0.1", 0),))
+    with HubThread(config) as hub, Link(parse_url(hub.url).endpoints[0]) as link:
+        target = Target(scheme="bayeux+sse", endpoints=(link.endpoint,), path="/bayeux")
+        lasting = dataclasses.replace(target, reconnect=ReconnectOptions(math.inf, 0.1))
+        recorder = Recorder()
+        topic = Topic(levels=("a",))
+        with (
+            reconnecting.connect(BayeuxAdapter(), lasting, sink=recorder, rng=random.Random(1)) as connection,
+            BayeuxAdapter().connect(target, sink=Recorder()) as writer,
+        ):
+            connection.subscribe(SubscribeSpec(topic=topic), timeout_s=PATIENCE_S)
+            writer.submit(Outgoing(topic=topic, payload=b"1"))
+            recorder.message(b"1")
+            broken = link.down.cut_at(b'"data":2')
+            writer.submit(Outgoing(topic=topic, payload=b"2"))
+            assert broken.wait(PATIENCE_S)
+            connection.subscribe(SubscribeSpec(topic=Topic(levels=("b",))), timeout_s=PATIENCE_S)
+            writer.submit(Outgoing(topic=topic, payload=b"3"))
+            recorder.message(b"3")
+        kinds = [type(event) for event in recorder.events]
+        assert kinds == [Connected, Delivery, Interrupted, Resumed, Delivery, Disconnected]
