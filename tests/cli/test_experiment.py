@@ -106,7 +106,7 @@ def test_a_limit_on_latency(experiment, mqctl):
     trial = json.loads(done.out)
     latency = trial["properties"]["latency"]
     assert (latency["verdict"], latency["planted"], latency["found"]) == ("fail", 1, 1)
-    assert "which is not p50<0.001ms" in latency["witnesses"][0]
+    assert "against p50<0.001ms" in latency["witnesses"][0]
     history = str(Path(trial["folder"]) / "history.jsonl")
     assert mqctl("check", history).code == ExitCode.WRONG
     assert mqctl("check", history, "--expect", "p99<1m").code == ExitCode.OK

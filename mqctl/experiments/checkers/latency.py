@@ -84,7 +84,7 @@ class Latency:
             violations=max((self._histogram.at_least(limit.below_ns) for limit in broken), default=0),
             chances=latency.samples,
             of="deliveries that say when they were due",
-            witnesses=[Witness(text=f"{self._measured(limit)}, which is not {limit}") for limit in broken],
+            witnesses=[Witness(text=f"{self._measured(limit)}, against {limit}") for limit in broken],
             doubts=[*doubts, *blind(self._delays), *self._weak()],
             certain=not doubts,
             planted=self._delays.planted,
