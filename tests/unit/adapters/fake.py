@@ -6,7 +6,6 @@ import contextlib
 import queue
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,10 +13,10 @@ from mqctl.adapters.base import Connection
 from mqctl.adapters.stomp import StompAdapter
 from mqctl.protocols.stomp.codec import Frame, FrameParser, encode
 from mqctl.protocols.stomp.spec import Version
-from mqctl.target import Endpoint, Target
+from mqctl.target import Target
 from mqctl.testing.recorder import Recorder
+from tests.unit.adapters.loopback import PATIENCE_S, Loopback
 
-PATIENCE_S = 5.0
 RABBITMQ = "RabbitMQ/3.10.8"
 CLASSIC = "ActiveMQ/5.18.3"
 ARTEMIS = "ActiveMQ-Artemis/2.56.0 ActiveMQ Artemis Messaging Engine"
@@ -82,63 +81,46 @@ class FakeBroker:
         self._greeting = greeting
         self._receipts = receipts
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = Endpoint(*self._listener.getsockname())
+        self._loopback = Loopback(self._welcome)
+        self.endpoint = self._loopback.endpoint
         self._peers: queue.Queue[Peer] = queue.Queue()
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self.accepted = 0
 
     def peer(self) -> Peer:
         """The next client that is logged in."""
         return self._peers.get(timeout=PATIENCE_S)
 
+    @property
+    def accepted(self) -> int:
+        """How many clients came."""
+        return self._loopback.accepted
+
     def __enter__(self) -> FakeBroker:
-        self._start(self._accept)
+        self._loopback.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for sock in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
-        for sock in (self._listener, *self._sockets):
-            sock.close()
-
-    def _start(self, work: Any, *args: Any) -> None:
-        self._threads.append(threading.Thread(target=work, args=args, daemon=True))
-        self._threads[-1].start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                self.accepted += 1
-                self._sockets.append(sock)
-                self._start(self._welcome, sock)
+        self._loopback.__exit__()
 
     def _welcome(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            if self._context is not None:
-                sock = self._context.wrap_socket(sock, server_side=True)
-                self._sockets.append(sock)
-            version = Version(self.connected["version"])
-            peer = Peer(sock, version, self._receipts)
-            if self._greeting is not None:
-                peer.raw = sock.recv(65536)
-                sock.sendall(self._greeting)
-                self._peers.put(peer)
-                return
-            parser = FrameParser()
-            first = sock.recv(65536)
-            peer.raw += first
-            for frame in parser.feed(first):
-                peer._frames.put(frame)
-            parser.version = version
-            peer.send("CONNECTED", self.connected)
+        if self._context is not None:
+            sock = self._context.wrap_socket(sock, server_side=True)
+            self._loopback.wrapped(sock)
+        version = Version(self.connected["version"])
+        peer = Peer(sock, version, self._receipts)
+        if self._greeting is not None:
+            peer.raw = sock.recv(65536)
+            sock.sendall(self._greeting)
             self._peers.put(peer)
-            peer.serve(parser)
+            return
+        parser = FrameParser()
+        first = sock.recv(65536)
+        peer.raw += first
+        for frame in parser.feed(first):
+            peer._frames.put(frame)
+        parser.version = version
+        peer.send("CONNECTED", self.connected)
+        self._peers.put(peer)
+        peer.serve(parser)
 
 
 def target(*brokers: FakeBroker, **changes: Any) -> Target:

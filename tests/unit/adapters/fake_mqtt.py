@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
-import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from mqctl.adapters.base import Connection
 from mqctl.adapters.mqtt import MqttAdapter
 from mqctl.protocols.mqtt.properties import read_varint, varint
-from mqctl.target import Endpoint, MqttOptions, Target
+from mqctl.target import MqttOptions, Target
 from mqctl.testing.recorder import Recorder
+from tests.unit.adapters.loopback import PATIENCE_S, Loopback
 
-PATIENCE_S = 5.0
 _NAMES = (
     *("CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK", "UNSUBSCRIBE"),
     *("UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH"),
@@ -152,52 +151,32 @@ class FakeBroker:
         self._greeting = packet("CONNACK", connack + (b"\0" if five and len(connack) == 2 else b"")) + also
         self._answers = answers
         self.five = five
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.endpoint = Endpoint(*self._listener.getsockname())
+        self._loopback = Loopback(self._welcome)
+        self.endpoint = self._loopback.endpoint
         self._peers: queue.Queue[Peer] = queue.Queue()
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
 
     def peer(self) -> Peer:
         """The next client that came in."""
         return self._peers.get(timeout=PATIENCE_S)
 
     def __enter__(self) -> FakeBroker:
-        self._start(self._accept)
+        self._loopback.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for sock in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(PATIENCE_S)
-        for sock in (self._listener, *self._sockets):
-            sock.close()
-
-    def _start(self, work: Any, *args: Any) -> None:
-        self._threads.append(threading.Thread(target=work, args=args, daemon=True))
-        self._threads[-1].start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                self._sockets.append(sock)
-                self._start(self._welcome, sock)
+        self._loopback.__exit__()
 
     def _welcome(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            peer = Peer(sock, self._answers, five=self.five)
-            came = peer.read_packet()
-            peer._packets.put(came)
-            if self._first is not None:
-                sock.sendall(self._first)
-                sock.shutdown(socket.SHUT_WR)
-                return
-            sock.sendall(self._greeting)
-            self._peers.put(peer)
-            peer.serve()
+        peer = Peer(sock, self._answers, five=self.five)
+        came = peer.read_packet()
+        peer._packets.put(came)
+        if self._first is not None:
+            sock.sendall(self._first)
+            sock.shutdown(socket.SHUT_WR)
+            return
+        sock.sendall(self._greeting)
+        self._peers.put(peer)
+        peer.serve()
 
 
 def target(*brokers: FakeBroker, **changes: Any) -> Target:
