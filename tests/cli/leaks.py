@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from pathlib import Path
 from urllib.parse import quote
 
-from mqctl.cli.context import AppContext
-from mqctl.cli.program import run as run_here
-from tests.cli.commands import Result, run
+from tests.cli.commands import Result, run, run_here
 
 WORDS = ("zqamber", "zqochre", "zqumber", "zqsepia", "zqcoral", "zqmauve", "zqtaupe", "zqéclair")
 PASSWORD = "{}/{}:{}@{}#{}?{},{} %41\\{}".format(*WORDS)
@@ -71,10 +68,7 @@ class World:
 
     def here(self, *args: str, **env: str) -> Result:
         """The same in this process, where there is much to try."""
-        out, err = io.BytesIO(), io.StringIO()
-        environ = {**self.env, **env}
-        context = AppContext(stdin=io.BytesIO(), stdout=out, stderr=err, environ=environ, cwd=self.folder)
-        result = Result(run_here(["--debug", *args], context), out.getvalue(), err.getvalue())
+        result = run_here(("--debug", *args), {**self.env, **env}, cwd=self.folder)
         self.hear(result.out, result.err)
         return result
 

@@ -241,7 +241,7 @@ class TestMistakes:
     )
     def test_a_url_that_is_wrong(self, world, url):
         wrong = (ExitCode.USAGE, ExitCode.CONNECTION)
-        assert world.run("publish", "x", "1", "--url", url).code in wrong
+        assert world.here("publish", "x", "1", "--url", url).code in wrong
         assert world.here("tail", "x", MQCTL_URL=url).code in wrong
         world.here("--url", url, "profile", "show", "--origin")
         world.here("tail", "x", "--profile", url)
@@ -541,10 +541,9 @@ class TestLogs:
             result = world.here("publish", "x", "1", "--url", with_login(broker.url("mqtt")), "--connect-timeout", "2s")
         assert result.code not in (0, ExitCode.BUG)
 
-    def test_that_of_aws(self, world, log, locked, monkeypatch):
+    def test_that_of_aws(self, world, log, locked):
         with fake_aws() as aws:
-            for name, value in aws.env.items():
-                monkeypatch.setenv(name, value)
+            world.env |= aws.env
             aws.secrets["broker"] = {"SecretString": PASSWORD}
             options = ("--url", locked, "--user", "ann", "--password", "aws-secret:broker")
             assert world.here("publish", "x", "1", *options).code == 0
