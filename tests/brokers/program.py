@@ -15,7 +15,7 @@ from queue import Empty, Queue
 from tests.brokers.process import Broker
 
 PROGRAM = Path(sys.executable).with_name("mqctl")
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
