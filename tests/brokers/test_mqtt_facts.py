@@ -20,6 +20,8 @@ from mqctl.testing.recorder import Recorder
 from tests.brokers.process import Broker
 
 PATIENCE_S = 10.0
+KEPT = 150
+"""Messages of a session, more than any broker sends before one is acknowledged (iotcore: 100)."""
 CONFIRMED = Confirmed(Confirmation.BROKER)
 
 
@@ -40,6 +42,8 @@ class Facts:
     session_told: bool = True
     keeps_qos_0: bool = True
     """Whether a session keeps what was published at QoS 0."""
+    suback_waits: bool = False
+    """Whether a subscription is confirmed only once what a session was sent is acknowledged."""
     copies: int = 2
     """Of a message that two subscriptions of a connection match."""
     refused_publish: dict[str, type] = dataclasses.field(default_factory=dict)
@@ -80,7 +84,7 @@ FACTS = {
         copies=1,
         refused_publish={"3.1.1": Confirmed, "5": Rejected},
     ),
-    "iotcore": Facts(versions=("3.1.1",), refused_publish={"3.1.1": Confirmed}),
+    "iotcore": Facts(suback_waits=True, versions=("3.1.1",), refused_publish={"3.1.1": Confirmed}),
 }
 
 
@@ -240,6 +244,25 @@ def test_a_session_sends_what_it_kept_before_it_is_asked(clients: Clients, topic
     came = all_until_mark(again, recorder, below(topic, "other"))
     # Classic sends the persistent ones first.
     assert sorted(delivery.payload for delivery in came) == [b"qos 0"] * clients.facts.keeps_qos_0 + [b"qos 1"]
+    clients.mqtt(client_id=name, mqtt=MqttOptions(clean=True))
+
+
+def test_a_subscription_behind_what_a_session_kept(clients: Clients, topic: Topic) -> None:
+    """Nothing of that is acknowledged before it is asked for."""
+    name = topic.levels[-1]
+    first, _ = clients.mqtt(client_id=name)
+    subscribe(first, topic)
+    first.close()
+    publisher, _ = clients.mqtt()
+    for number in range(KEPT):
+        publish(publisher, topic, b"%d" % number, qos=1)
+    again, recorder = clients.mqtt(client_id=name)
+    if clients.facts.suback_waits:
+        with pytest.raises(MqctlError, match="did not confirm within"):
+            again.subscribe(SubscribeSpec(topic=topic), timeout_s=2.0)
+    else:
+        subscribe(again, topic)
+        assert len(recorder.deliveries(KEPT)) == KEPT
     clients.mqtt(client_id=name, mqtt=MqttOptions(clean=True))
 
 
