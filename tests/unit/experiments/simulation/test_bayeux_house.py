@@ -131,7 +131,9 @@ def test_a_single_message_waits_as_any_other():
 
 def test_a_message_of_bayeux_cannot_be_refused():
     caller = Caller()
-    peer = BayeuxPeer(caller.world, NO_SUBSCRIBER, lambda _lane, _client: Wire(caller.world, caller.weather), None)
+    peer = BayeuxPeer(
+        caller.world, NO_SUBSCRIBER, lambda _lane, _client: Wire(caller.world, caller.weather), None, None
+    )
     with pytest.raises(ProtocolError):
         peer.nack("1")
 
