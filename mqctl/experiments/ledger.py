@@ -64,6 +64,11 @@ class Ledger:
         topic = self._topics.get(producer, "")
         return party.topic == topic or not party.topic or not topic
 
+    def unknown(self, producer: str, n: int) -> bool:
+        """Whether a message was attempted and not confirmed, though others of its producer were."""
+        told = self.producers.get(producer)
+        return told is not None and told.confirmed.stop > 0 and n in told.attempted and n not in told.confirmed
+
     def turn(self, event: Turn) -> None:
         """Take in what changes the meaning of all that follows."""
         match event:

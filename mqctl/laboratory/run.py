@@ -38,8 +38,9 @@ GRACE_S: Final = 0.2
 """Once all came, how long to look out for what comes twice."""
 
 HEAD_START_S: Final = 0.05
-HELD_S: Final = 0.1
-"""How long consumers acknowledge nothing before the broker is restarted, so that they hold something."""
+HELD: Final = 5
+"""Messages that each consumer is to hold when the broker is restarted."""
+HELD_WITHIN_S: Final = 1.0
 
 RESTART_TIMEOUT_S: Final = 120.0
 _RESTART: Final = "restart"
@@ -298,12 +299,19 @@ class Run:
         self._wiring.cut(producer.plan.name)
         self._scribe.put(FaultEnded(Break.CUT, time.monotonic_ns(), producer.plan.name))
 
+    def _withhold(self) -> None:
+        """Let consumers acknowledge nothing, and hold something."""
+        wanted = {consumer.tally: consumer.tally.came + HELD for consumer in self._consumers}
+        for consumer in self._consumers:
+            consumer.withhold()
+        until = time.monotonic() + HELD_WITHIN_S
+        while time.monotonic() < until and any(tally.came < came for tally, came in wanted.items()):
+            time.sleep(POLL_S)
+
     def _restart(self) -> None:
         assert self._terms.restart is not None
         # It still takes acknowledgements when the command begins; clients tell when they lost their connections.
-        for consumer in self._consumers:
-            consumer.withhold()
-        time.sleep(HELD_S)
+        self._withhold()
         self._scribe.put(FaultBegan(_RESTART, time.monotonic_ns(), BROKER))
         # The user's own command line, for the user's own shell.
         done = subprocess.run(self._terms.restart, shell=True, timeout=RESTART_TIMEOUT_S, check=False)  # noqa: S602

@@ -166,7 +166,8 @@ class Acks:
         """See `Checker`."""
         for party, waiting in self._returned.items():
             if _present(ledger.parties.get(party)):
-                for key in waiting:
+                # What a broker delivered before it confirmed it, it may forget: it is not bound to what is unknown.
+                for key in (key for key in waiting if not ledger.unknown(*key)):
                     self._returns.broken(partial(_missing, party, waiting, key))
         unread = (_NOT_DRAINED,) if self._returns.violations and not ledger.drained else ()
         yield _answer(Property.ACK_HOLDS, self._holds, "acknowledgements")

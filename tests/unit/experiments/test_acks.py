@@ -7,7 +7,7 @@ import pytest
 from mqctl.experiments.answers import Property
 from mqctl.experiments.checkers import acks
 from mqctl.experiments.events import Acked, ConnectionLost, Event, Killed, Nacked, Requeued, Unsubscribed
-from tests.unit.experiments.histories import END, answers, got, here, names
+from tests.unit.experiments.histories import END, answers, attempted, got, here, names, sent
 
 HOLDS, AGAIN, PREFETCH, FLAGS = Property.ACK_HOLDS, Property.REDELIVERY, Property.PREFETCH, Property.FLAGS
 ONE = here("c", ack="individual")
@@ -68,6 +68,11 @@ def test_what_was_acknowledged_long_before_the_connection_was_lost_has_arrived(m
         ((GROUP, got("c", "A1 A2"), Killed("c"), got("d", "A1")), 1, 2),
         ((GROUP, got("c", "A1 A2"), ConnectionLost("c"), got("c", "A1 A2")), 0, 2),
         ((GROUP, got("c", "A1"), got("d", "A2"), Killed("broker"), got("c", "A1")), 1, 2),
+        # Delivered before it was confirmed, and never confirmed: the broker may forget it.
+        ((sent("A1"), attempted("A2"), ONE, got("c", "A1 A2"), ConnectionLost("c"), got("c", "A1")), 0, 2),
+        ((sent("A1"), attempted("A2"), ONE, got("c", "A1 A2"), ConnectionLost("c"), got("c", "A2")), 1, 2),
+        ((attempted("A1"), ONE, got("c", "A1"), ConnectionLost("c")), 1, 1),
+        ((sent("B1"), ONE, got("c", "A1"), ConnectionLost("c")), 1, 1),
         ((GROUP, got("c", "A1"), acked("c", "A1"), Killed("c")), 0, 0),
         ((ONE, got("c", "A1"), ConnectionLost("somebody")), 0, 0),
         ((ONE, got("c", "A1"), ConnectionLost("c"), Unsubscribed("c")), 0, 1),

@@ -28,6 +28,8 @@ TWICE, ONE = Property.NO_DUPLICATES, Property.ONE_CONSUMER
         ((here("c", "d", group="q"), got("c", "A1"), Killed("somebody"), got("d", "A1")), 1, 1),
         # Asked back once, it comes once.
         ((Nacked("c", "A", 1), got("c", "A1 A1 A1")), 1, 0),
+        # Asked back twice before it came, it comes twice.
+        ((got("c", "A1"), Nacked("c", "A", 1), Nacked("c", "A", 1), got("c", "A1 A1 A1")), 1, 0),
         # Sent twice, it may come twice.
         ((attempted("A1"), sent("A1"), got("c", "A1 A1")), 0, 0),
         ((sent("A1 A2"), attempted("A2"), got("c", "A1 A2 A1 A2")), 1, 0),
