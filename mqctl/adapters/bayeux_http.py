@@ -38,7 +38,10 @@ _HINTS: Final = {
 
 
 class Cookies:
-    """What the server wants to hear again. One server, one path: every cookie goes with every request."""
+    """What the server wants to hear again. One server, one path: every cookie goes with every request.
+
+    Threads share it, so `values` is never changed, but replaced.
+    """
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.values = dict(values or {})
@@ -51,10 +54,8 @@ class Cookies:
             except CookieError:
                 continue
             for name, morsel in parsed.items():
-                if morsel["max-age"] == "0":
-                    self.values.pop(name, None)
-                else:
-                    self.values[name] = morsel.coded_value
+                others = {known: value for known, value in self.values.items() if known != name}
+                self.values = others if morsel["max-age"] == "0" else {**others, name: morsel.coded_value}
 
     def header(self) -> dict[str, str]:
         """The header that gives them back; none while there are none."""
