@@ -318,17 +318,19 @@ class Consumer:
         told = [(due.token, due.event) for due in done if due.event is not None]
         transaction = connection.begin()
         aborted = self._gives_back(event for _, event in told)
+        within: list[Delivered] = []
         for token, event in told:
             if not aborted:
-                self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns()))
+                self._put(Acked(event.consumer, event.producer, event.n, time.monotonic_ns()))
             # What came over a connection since lost comes again.
             with contextlib.suppress(LostConnection):
                 transaction.ack(token)
+                within.append(event)
         if aborted:
             transaction.abort()
         elif isinstance(transaction.commit().outcome(COMMIT_TIMEOUT_S), Confirmed):
-            for _, event in told:
-                self._put(Acked(self.plan.name, event.producer, event.n, time.monotonic_ns(), confirmed=True))
+            for event in within:
+                self._put(Acked(event.consumer, event.producer, event.n, time.monotonic_ns(), confirmed=True))
 
     def _gives_back(self, events: Iterable[Delivered]) -> bool:
         """Whether the next transaction is to be aborted; then that is put down, before a loss of the connection is."""
@@ -337,7 +339,7 @@ class Consumer:
             if not self._aborts or self._transactions % self.plan.abort_every:
                 return False
             for event in events:
-                self._put(Requeued(self.plan.name, event.producer, event.n, time.monotonic_ns()))
+                self._put(Requeued(event.consumer, event.producer, event.n, time.monotonic_ns()))
             return True
 
     def _abort_no_more(self) -> None:
