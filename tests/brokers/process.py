@@ -98,8 +98,8 @@ class Broker:
     def start(self) -> None:
         """Return when the broker answers CONNECT in each protocol and listens on all ports.
 
-        One that ends meanwhile gets a second chance: Classic 5.18.3 sometimes changes the list of its listeners while it
-        starts them, and ends with ConcurrentModificationException.
+        One that ends meanwhile gets a second chance: Classic 5.18.3 sometimes changes the list of its listeners while
+        it starts them, and ends with ConcurrentModificationException.
 
         Raises:
             BrokerFailed: It ended twice, or did not answer within `START_LIMIT_S`.
