@@ -278,3 +278,5 @@ def test_a_broker_that_is_killed_and_started_again(where: tuple[str, str, str], 
     (trial,) = map(json.loads, ended.out.splitlines())
     assert not failed(trial), trial
     assert trial["properties"]["no-loss"]["verdict"] == "pass"
+    # Its consumer held something, and did not just come back to nothing.
+    assert trial["properties"]["redelivery"]["chances"] > 0
