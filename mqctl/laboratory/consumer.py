@@ -7,21 +7,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.errors import ConnectionLost as LostConnection
-from mqctl.experiments.events import (
-    Acked,
-    ConnectionLost,
-    ConnectionResumed,
-    Delivered,
-    Event,
-    Foreign,
-    Nacked,
-    Requeued,
-    Subscribed,
-)
+from mqctl.experiments.book import Book, Due
+from mqctl.experiments.events import Acked, ConnectionLost, ConnectionResumed, Delivered, Event, Requeued
 from mqctl.experiments.plan import Break, ConsumerPlan
 from mqctl.experiments.planting import Planter
 from mqctl.laboratory.tally import Tally
@@ -45,15 +36,7 @@ COMMIT_TIMEOUT_S: Final = 10.0
 REST_S: Final = 0.05
 """After so much silence, what waits to be acknowledged in a batch is acknowledged without one."""
 
-
 AWAY: Final = "it is away until all was sent"
-
-
-class _Due(NamedTuple):
-    """A message to acknowledge; without `event` it is not in the history."""
-
-    token: AckToken
-    event: Delivered | None
 
 
 class Consumer:
@@ -95,13 +78,9 @@ class Consumer:
         self.most = 0
         self.subscription: SubscriptionId | None = None
         self.planter = planter
-        self._names = names
-        self._read = read
         self._put = put
-        self._due: queue.SimpleQueue[_Due | None] = queue.SimpleQueue()
-        self._refused: set[tuple[str, int]] = set()
-        self._tokens: dict[tuple[str, int], AckToken] = {}
-        self._early: set[tuple[str, int]] = set()
+        self._due: queue.SimpleQueue[Due[AckToken] | None] = queue.SimpleQueue()
+        self._book: Book[AckToken] = Book(plan, planter, names=names, read=read, put=put, owe=self._due.put)
         self._recording = threading.RLock()
         self._thread: threading.Thread | None = None
         self._withholds = plan.withholds
@@ -125,23 +104,12 @@ class Consumer:
 
     def announce(self) -> None:
         """Tell that what is published from now on is for it."""
-        plan = self.plan
         self._announced = True
-        self._tell(
-            Subscribed(
-                plan.name,
-                topic=plan.label,
-                group=plan.group,
-                exclusive=plan.exclusive,
-                ack=plan.ack.value,
-                prefetch=plan.prefetch,
-                at_ns=time.monotonic_ns(),
-            )
-        )
+        self._book.subscribed(time.monotonic_ns())
 
     def leave(self) -> None:
         """Tell that it is away."""
-        self._tell(ConnectionLost(self.plan.name, time.monotonic_ns(), AWAY))
+        self._book.tell(ConnectionLost(self.plan.name, time.monotonic_ns(), AWAY))
 
     def withhold(self) -> None:
         """Acknowledge nothing until its connection was broken: what it holds by then was certainly not acknowledged."""
@@ -164,7 +132,7 @@ class Consumer:
             self._thread.start()
         # Messages may come before the broker's answer does; whose they are must be known by then.
         if self._announced:
-            self._tell(ConnectionResumed(plan.name, time.monotonic_ns()))
+            self._book.tell(ConnectionResumed(plan.name, time.monotonic_ns()))
         else:
             self.announce()
         self.subscription = connection.subscribe(self.spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
@@ -172,7 +140,7 @@ class Consumer:
     def settle(self) -> None:
         """Put down what was held back: nothing more comes."""
         with self._recording:
-            self._record(self.planter.rest())
+            self._book.finish(time.monotonic_ns())
 
     def end(self) -> None:
         """Acknowledge what waits, and no more."""
@@ -190,75 +158,33 @@ class Consumer:
                     self.away = True
                     self._abort_no_more()
                     self.settle()
-                    self._tell(ConnectionLost(self.plan.name, at_ns, reason))
+                    self._book.tell(ConnectionLost(self.plan.name, at_ns, reason))
                 case Resumed(at_ns=at_ns):
                     self.away = self._withholds = False
                     self.tally.touch(at_ns)
-                    self._tell(ConnectionResumed(self.plan.name, at_ns))
+                    self._book.tell(ConnectionResumed(self.plan.name, at_ns))
                 case Disconnected(expected=False, at_ns=at_ns, reason=reason):
                     self.settle()
                     self.lost = reason
-                    self._tell(ConnectionLost(self.plan.name, at_ns, reason))
+                    self._book.tell(ConnectionLost(self.plan.name, at_ns, reason))
                 case Fault(reason=reason):
                     self.complaints.append(reason)
                 case _:
                     pass
 
-    def _tell(self, event: Event) -> None:
-        if not self.plan.silent:
-            self._put(event)
-
     def _deliver(self, delivery: Delivery) -> None:
         if self.plan.silent:
             return
-        mark = self._read(delivery.payload)
-        if mark is None or mark.publisher >= len(self._names):
-            self._put(Foreign(self.plan.name, delivery.received_ns))
-            if delivery.ack is not None:
-                self._due.put(_Due(delivery.ack, None))
-            return
-        self.tally.add(mark.publisher, mark.sequence, delivery.received_ns)
-        event = Delivered(
-            self.plan.name,
-            self._names[mark.publisher],
-            mark.sequence,
-            delivery.received_ns,
-            mark.intended_ns,
-            bool(delivery.redelivered),
-        )
-        if self.planter.idle and delivery.ack is None:
-            self._put(event)
-        else:
-            self._spoil(event, delivery.ack)
-
-    def _spoil(self, event: Delivered, token: AckToken | None) -> None:
-        """Let the planter have its way. What it drops is acknowledged, and not in the history."""
-        key = (event.producer, event.n)
         with self._recording:
-            if token is not None:
-                self._tokens[key] = token
-            self._record(self.planter.take(event))
-            if (token := self._tokens.pop(key, None)) is not None:
-                # Dropped, or held back: a broker that sends one at a time waits for this one.
-                self._due.put(_Due(token, None))
-                if self.planter.holds(event):
-                    self._early.add(key)
-
-    def _record(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._put(event)
-            if not isinstance(event, Delivered):
-                continue
-            key = (event.producer, event.n)
-            if token := self._tokens.pop(key, None):
-                self._due.put(_Due(token, event))
-            elif key in self._early:
-                self._early.remove(key)
-                self._put(Acked(self.plan.name, *key, time.monotonic_ns()))
+            mark = self._book.came(
+                delivery.payload, delivery.ack, delivery.received_ns, redelivered=bool(delivery.redelivered)
+            )
+        if mark is not None:
+            self.tally.add(mark.publisher, mark.sequence, delivery.received_ns)
 
     def _acknowledge(self, connection: Connection) -> None:
         """The acknowledging thread."""
-        waiting: list[_Due] = []
+        waiting: list[Due[AckToken]] = []
         while True:
             try:
                 due = self._due.get(timeout=REST_S if waiting else None)
@@ -275,42 +201,23 @@ class Consumer:
             if len(waiting) >= self.plan.ack_batch:
                 self._settle(connection, waiting)
 
-    def _settle(self, connection: Connection, waiting: list[_Due]) -> None:
+    def _settle(self, connection: Connection, waiting: list[Due[AckToken]]) -> None:
         if self._withholds:
             return
-        refused = [due for due in waiting if due.event is not None and self._refuses(due.event)]
-        done = [due for due in waiting if due not in refused]
-        given_back = refused
-        if refused and self.plan.ack is AckMode.CLIENT:
-            # Those before it are settled by the NACK, or with what comes next: brokers differ.
-            last = waiting.index(refused[-1]) + 1
-            done = waiting[last:]
-            if self.plan.nack_covers:
-                given_back, refused = waiting[:last], refused[-1:]
+        given_back, refused, done = self._book.settling(waiting)
         # The record first: what the broker does next may come before this thread could tell.
         with contextlib.suppress(LostConnection):
-            for due in given_back:
-                if due.event is not None:
-                    returns = self.plan.nack_returns
-                    self._put(Nacked(self.plan.name, due.event.producer, due.event.n, time.monotonic_ns(), returns))
-            for due in refused:
-                connection.nack(due.token)
+            self._book.refused(given_back, time.monotonic_ns())
+            for token in refused:
+                connection.nack(token)
             if self.plan.abort_every:
                 self._ack_together(connection, done)
             else:
-                self._ack(connection, done)
+                for token in self._book.acked(done, time.monotonic_ns()):
+                    connection.ack(token)
         waiting.clear()
 
-    def _ack(self, connection: Connection, done: Sequence[_Due]) -> None:
-        told = [due.event for due in done if due.event is not None]
-        if self.plan.ack is AckMode.CLIENT:
-            done, told = done[-1:], told[-1:]
-        for event in told:
-            self._put(Acked(event.consumer, event.producer, event.n, time.monotonic_ns()))
-        for due in done:
-            connection.ack(due.token)
-
-    def _ack_together(self, connection: Connection, done: Sequence[_Due]) -> None:
+    def _ack_together(self, connection: Connection, done: Sequence[Due[AckToken]]) -> None:
         """In a transaction. What is spoiled is acknowledged for sure: it is not to come again."""
         for due in done:
             if due.event is None:
@@ -345,14 +252,6 @@ class Consumer:
     def _abort_no_more(self) -> None:
         with self._recording:
             self._aborts = False
-
-    def _refuses(self, event: Delivered) -> bool:
-        """Whether to refuse a message: once, and each so manieth of a stream."""
-        key = (event.producer, event.n)
-        if not self.plan.nack_every or event.n % self.plan.nack_every or key in self._refused:
-            return False
-        self._refused.add(key)
-        return True
 
 
 class Company:

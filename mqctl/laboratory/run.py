@@ -16,6 +16,7 @@ from mqctl.experiments.events import BROKER, End, FaultBegan, FaultEnded, Killed
 from mqctl.experiments.plan import Break, ConsumerPlan, Plan, Stream
 from mqctl.experiments.planting import Planter
 from mqctl.laboratory.consumer import SUBSCRIBE_TIMEOUT_S, Company, Consumer
+from mqctl.laboratory.doubts import of_breaks, of_consumer
 from mqctl.laboratory.pace import keep_to
 from mqctl.laboratory.producer import Producer
 from mqctl.laboratory.scribe import Scribe
@@ -141,7 +142,7 @@ class Run:
                     consumer.settle()
                     consumer.end()
             self._scribe.put(End(time.monotonic_ns(), drained))
-            self._judge_itself(drained)
+            self.doubts += self._doubts(drained)
 
     @property
     def progress(self) -> Progress:
@@ -355,37 +356,18 @@ class Run:
             for index, numbers in enumerate(kind)
         )
 
-    def _judge_itself(self, drained: bool) -> None:
+    def _doubts(self, drained: bool) -> Iterator[str]:
         for consumer in self._consumers:
-            missing = consumer.planter.missing
-            if missing:
-                faults = ", ".join(sorted({place.fault for place in missing}))
-                self.doubts.append(
-                    f"{len(missing)} faults found no place to be planted at {consumer.plan.name} ({faults})"
-                )
-            self.doubts += [f"{consumer.plan.name}: the broker says: {text}" for text in consumer.complaints[:3]]
-        self.doubts += [
-            f"{each.plan.name} never held as many messages as its prefetch allows: {each.most}"
-            for each in self._consumers
-            if each.plan.pause_s and each.most < (each.plan.prefetch or 0)
-        ]
-        self.doubts += [
-            f"{armed.client} was not to be broken: fewer than {armed.trouble.at} messages came to it"
-            for armed in self._wiring.armed
-        ]
-        self.doubts += [f"{each.plan.name} was not cut off: the run was over before" for each in self._uncut]
-        self.doubts += [
-            f"{each.plan.name} had nothing on its way when it was cut off"
-            for each in self._producers
-            if each.plan.cut_at is not None and each not in self._uncut and not each.unknown
-        ]
+            yield from of_consumer(consumer)
+        yield from of_breaks(self._wiring.armed, self._producers, self._uncut)
         if not self._restarted:
-            self.doubts.append("the broker was not restarted: the run was over before")
+            yield "the broker was not restarted: the run was over before"
         away = [consumer.plan.name for consumer in self._consumers if consumer.away]
         if away:
-            self.doubts.append(f"{', '.join(away)} did not find back to the broker")
+            yield f"{', '.join(away)} did not find back to the broker"
         elif not drained:
-            self.doubts.append(f"messages still came {self._terms.drain_s:g} s after the last was sent")
+            yield f"messages still came {self._terms.drain_s:g} s after the last was sent"
 
 
-_ignore: Callable[[object], None] = lambda _events: None  # noqa: E731
+def _ignore(_events: Sequence[object]) -> None:
+    """The sink of who only leaves its name with the broker."""
