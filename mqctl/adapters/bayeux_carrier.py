@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Final, NamedTuple, Protocol
 
+from mqctl.adapters.reader import ReaderThread
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
 from mqctl.protocols.bayeux.client_actions import Lane
@@ -157,12 +158,11 @@ class WebSocketCarrier:
         self._stream = stream
         self._peer = peer
         self._counting = threading.Lock()
-        self._reader: threading.Thread | None = None
+        self._reader = ReaderThread(stream)
         self._parts: list[bytes] = []
         self._early: list[bytes] = []
         self._owed: deque[bytes] = deque()
         self._death = ""
-        self._abandoned = False
 
     def ask(self, lane: Lane, body: bytes, deadline: float) -> bytes:  # noqa: ARG002 - the interface's
         """See `Carrier.ask`."""
@@ -177,9 +177,7 @@ class WebSocketCarrier:
 
     def run(self, taker: Taker) -> None:
         """See `Carrier.run`."""
-        name = f"mqctl.bayeux[{self._peer}].read"
-        self._reader = threading.Thread(target=self._read, args=(taker,), name=name, daemon=True)
-        self._reader.start()
+        self._reader.start(f"mqctl.bayeux[{self._peer}].read", lambda: self._read(taker))
 
     def send(self, lane: Lane, piece: Piece, *, written: bool = False, deadline: float | None = None) -> None:  # noqa: ARG002 - the interface's
         """See `Carrier.send`."""
@@ -230,8 +228,6 @@ class WebSocketCarrier:
             self.kill(closing_words(error))
         parting = self._stream.parting
         taker.on_closed(f"{self._death} ({parting})" if parting else self._death)
-        if self._abandoned:
-            self._stream.close()
 
     def _read_once(self, taker: Taker) -> None:
         patience_s = wait_s(taker)
@@ -247,7 +243,7 @@ class WebSocketCarrier:
 
     def is_reader(self) -> bool:
         """See `Carrier.is_reader`."""
-        return threading.current_thread() is self._reader
+        return self._reader.is_current
 
     def kill(self, reason: str) -> None:
         """See `Carrier.kill`."""
@@ -256,11 +252,4 @@ class WebSocketCarrier:
 
     def join(self, timeout_s: float) -> bool:
         """See `Carrier.join`."""
-        if self._reader is not None and not self.is_reader():
-            self._reader.join(timeout_s)
-            if self._reader.is_alive():
-                # It will free the socket itself, once whoever holds it lets go.
-                self._abandoned = True
-                return False
-        self._stream.close()
-        return True
+        return self._reader.join(timeout_s)

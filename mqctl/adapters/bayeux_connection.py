@@ -228,7 +228,7 @@ class BayeuxConnection:
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         self._refusals.refuse_message(message)
         channel = self._routes.channel(message.topic)
         data, ext = _carried(message)
@@ -259,7 +259,7 @@ class BayeuxConnection:
 
     def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:
         """See `Connection.subscribe`. A subtree takes two channels, and is there when both are."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         self._refusals.refuse_subscription(spec)
         if spec.headers:
             raise UnsupportedError("Bayeux has no headers of subscriptions")
@@ -287,7 +287,7 @@ class BayeuxConnection:
 
     def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:
         """See `Connection.unsubscribe`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         if subscription not in self._routes:
             raise UsageError(f"no such subscription: {subscription!r}")
         if forget:
@@ -316,7 +316,7 @@ class BayeuxConnection:
 
     def ack(self, token: AckToken) -> None:
         """There are tokens where the session is kept; else all that a connect brought is acknowledged by the next."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         if self._kept is None:
             raise UsageError(f"{token!r} is not of this connection, which gives out none")
         if not isinstance(token.native, int) or not self._kept.handled(token.native):
@@ -324,7 +324,7 @@ class BayeuxConnection:
 
     def nack(self, token: AckToken) -> None:  # noqa: ARG002 - the interface's
         """Bayeux has none."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         raise UnsupportedError("Bayeux has no negative acknowledgement")
 
     def begin(self) -> Transaction:
@@ -367,10 +367,6 @@ class BayeuxConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _refuse_in_sink(self) -> None:
-        if self._carrier.is_reader():
-            raise UsageError("the receiver of events must not call back into the connection")
 
 
 def _read(body: bytes) -> list[Message]:

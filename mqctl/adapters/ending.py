@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, assert_never
 
 from mqctl.adapters.base import EventSink
-from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError
+from mqctl.errors import ConnectionLost, OperationTimeout, RefusedError, UsageError
 from mqctl.model import Confirmed, ConnectionEvent, PublishOutcome, Rejected, Unknown, UnknownCause
 
 _JOIN_AT_LEAST_S: Final = 0.5
@@ -55,6 +55,10 @@ class Ending:
         except Exception as error:  # noqa: BLE001 - whatever it raises, the connection is over and says so
             self._carrier.kill(f"the receiver of events failed: {error!r}")
 
+    def refuse_in_sink(self) -> None:
+        """See the function of that name."""
+        refuse_in_sink(self._carrier.is_reader())
+
     def close(self, timeout_s: float, say_goodbye: Callable[[float], None]) -> None:
         """Say goodbye until a deadline on the clock of time.monotonic, then end the connection and its thread."""
         deadline = time.monotonic() + timeout_s
@@ -68,6 +72,16 @@ class Ending:
         self._carrier.kill("closed")
         self._muted = not self._carrier.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
         self._closed.set()
+
+
+def refuse_in_sink(inside: bool) -> None:
+    """Whoever takes events and asks for something would wait for itself.
+
+    Raises:
+        UsageError: The caller is `inside`: the thread that brings them.
+    """
+    if inside:
+        raise UsageError("the receiver of events must not call back into the connection")
 
 
 def demand(outcome: PublishOutcome, what: str, timeout_s: float, *, peer: str = "broker") -> None:

@@ -16,6 +16,7 @@ from typing import ClassVar, Final, Self, assert_never
 
 from mqctl import __version__
 from mqctl.adapters.base import AdapterInfo, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
+from mqctl.adapters.ending import refuse_in_sink
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.mailbox import Mailbox
 from mqctl.adapters.pending import Settled
@@ -168,7 +169,7 @@ class MemoryConnection:
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`. The outcome is known when this returns."""
-        self._refuse_in_sink()
+        refuse_in_sink(self.mailbox.is_current_thread())
         address = _address(message.topic, subscribing=False)
         _REFUSALS.refuse_message(message)
         self.flowing.wait()
@@ -199,7 +200,7 @@ class MemoryConnection:
 
     def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:  # noqa: ARG002 - never waits
         """See `Connection.subscribe`."""
-        self._refuse_in_sink()
+        refuse_in_sink(self.mailbox.is_current_thread())
         address = _address(spec.topic, subscribing=True)
         _REFUSALS.refuse_subscription(spec)
         if spec.headers:
@@ -221,7 +222,7 @@ class MemoryConnection:
 
     def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:  # noqa: ARG002 - never waits
         """See `Connection.unsubscribe`."""
-        self._refuse_in_sink()
+        refuse_in_sink(self.mailbox.is_current_thread())
         if forget and not self._durable.get(subscription, True):
             raise UsageError("only a durable subscription can be forgotten")
         try:
@@ -276,7 +277,7 @@ class MemoryConnection:
         self._meeting.act(lambda broker, now_ns: broker.resume(self, now_ns))
 
     def _settle(self, token: AckToken, verb: Callable[[Broker, object, int, int], list[Effect]]) -> None:
-        self._refuse_in_sink()
+        refuse_in_sink(self.mailbox.is_current_thread())
         native = token.native
         if not isinstance(native, _Native) or native.connection is not self:
             raise UsageError("this token is of another connection")
@@ -290,10 +291,6 @@ class MemoryConnection:
             self._meeting.act(call)
         except NotOpen as error:
             raise ConnectionLost("the connection is closed") from error
-
-    def _refuse_in_sink(self) -> None:
-        if self.mailbox.is_current_thread():
-            raise UsageError("the receiver of events must not call back into the connection")
 
 
 def _address(topic: Topic, *, subscribing: bool) -> Address:

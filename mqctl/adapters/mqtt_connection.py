@@ -168,7 +168,7 @@ class MqttConnection:
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`. At QoS 0 no broker confirms, and the outcome is SOCKET at most."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         self._terms.refusals.refuse_message(message)
         name = self._names.get(message.topic) or self._name(message.topic)
         qos = _qos(message, confirmation)
@@ -221,7 +221,7 @@ class MqttConnection:
 
     def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:
         """See `Connection.subscribe`. One connection has one subscription to a topic filter."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         self._terms.refusals.refuse_subscription(spec)
         if spec.qos == 0 and spec.ack_mode is not AckMode.AUTO:
             raise UsageError("at QoS 0 nothing is acknowledged", hint="use --qos 1, or leave out --ack")
@@ -261,7 +261,7 @@ class MqttConnection:
 
     def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:
         """See `Connection.unsubscribe`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         pattern = self._messages.pattern(subscription)
         if pattern is None:
             raise UsageError(f"no such subscription: {subscription!r}")
@@ -288,7 +288,7 @@ class MqttConnection:
 
     def ack(self, token: AckToken) -> None:
         """See `Connection.ack`. It leaves when all that came earlier over this connection is acknowledged too."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         ready = self._ledger.use(token)
         if self._receipts.lost is not None:
             raise ConnectionLost(self._receipts.lost.reason)
@@ -296,7 +296,7 @@ class MqttConnection:
 
     def nack(self, token: AckToken) -> None:  # noqa: ARG002 - the interface's
         """MQTT has none."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         raise UnsupportedError("MQTT has no negative acknowledgement")
 
     def begin(self) -> Transaction:
@@ -334,10 +334,6 @@ class MqttConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _refuse_in_sink(self) -> None:
-        if self._transport.is_reader():
-            raise UsageError("the receiver of events must not call back into the connection")
 
 
 def _outcome(verdict: Verdict) -> PublishOutcome:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.reader import ReaderThread
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
 
@@ -47,13 +48,12 @@ class Transport:
         self._stream = stream
         self.peer = peer
         self._counting = threading.Lock()
-        self._reader: threading.Thread | None = None
+        self._reader = ReaderThread(stream)
         self._posted: list[bytes] = []
         self._posting = threading.Condition()
         self._writing_posted = False
         self._stopped = False
         self._death = ""
-        self._abandoned = False
         self._pinging = False
         self._last_write_ns = time.monotonic_ns()
         self._last_read_ns = time.monotonic_ns()
@@ -103,16 +103,13 @@ class Transport:
 
     def run(self, beat: HeartBeat, ping: Callable[[], bytes], taker: ByteTaker) -> None:
         """Start the threads; `ping` makes the packet that asks for a sign of life."""
-        self._reader = self._thread("read", lambda: self._read(taker))
-        self._reader.start()
-        self._thread("write", lambda: self._write(beat, ping)).start()
-
-    def _thread(self, purpose: str, target: Callable[[], None]) -> threading.Thread:
-        return threading.Thread(target=target, name=f"mqctl.mqtt[{self.peer}].{purpose}", daemon=True)
+        name = f"mqctl.mqtt[{self.peer}]"
+        self._reader.start(f"{name}.read", lambda: self._read(taker))
+        threading.Thread(target=self._write, args=(beat, ping), name=f"{name}.write", daemon=True).start()
 
     def is_reader(self) -> bool:
         """Whether this is the reading thread."""
-        return threading.current_thread() is self._reader
+        return self._reader.is_current
 
     def _read(self, taker: ByteTaker) -> None:
         try:
@@ -124,8 +121,6 @@ class Transport:
             reason = str(error)
         self.kill(reason)
         taker.on_closed(f"{self._death} ({self.parting})" if self.parting else self._death)
-        if self._abandoned:
-            self._stream.close()
 
     def _read_on(self, taker: ByteTaker) -> str:
         while True:
@@ -192,18 +187,8 @@ class Transport:
 
     def ended_within(self, timeout_s: float) -> bool:
         """Wait for the broker to end the connection; whether it did."""
-        if self._reader is None or self.is_reader():
-            return False
-        self._reader.join(max(0.0, timeout_s))
-        return not self._reader.is_alive()
+        return self._reader.ended_within(timeout_s)
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the reading thread, then free the socket; whether the thread ended in time."""
-        if self._reader is not None and not self.is_reader():
-            self._reader.join(timeout_s)
-            if self._reader.is_alive():
-                # It will free the socket itself, once whoever holds it lets go.
-                self._abandoned = True
-                return False
-        self._stream.close()
-        return True
+        return self._reader.join(timeout_s)

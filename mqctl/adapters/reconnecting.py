@@ -19,12 +19,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
+from mqctl.adapters.ending import refuse_in_sink
 from mqctl.adapters.line import Line, LineTransaction, stamped
 from mqctl.adapters.pending import Settled
 from mqctl.adapters.repeats import Repeats
 from mqctl.backoff import Backoff, Policy
 from mqctl.durations import format_duration
-from mqctl.errors import ConnectError, ConnectionLost, MqctlError, OperationTimeout, RefusedError, TlsError, UsageError
+from mqctl.errors import ConnectError, ConnectionLost, MqctlError, OperationTimeout, RefusedError, TlsError
 from mqctl.model import (
     AckToken,
     Confirmation,
@@ -215,8 +216,7 @@ class ReconnectingConnection:
 
     def _next_line(self, after: Line | None, deadline: float | None = None) -> Line | None:
         """Wait for a connection other than `after`; None at the end of all, or past the deadline."""
-        if self._is_resumer():
-            raise UsageError("the receiver of events must not call back into the connection")
+        refuse_in_sink(self._is_resumer())
         with self._changed:
             self._changed.wait_for(
                 lambda: self._is_over() or self._line not in (None, after),

@@ -152,7 +152,7 @@ class StompConnection:
 
     def addressed(self, message: Outgoing) -> tuple[str, dict[str, str]]:
         """See `Desk`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         self._refusals.refuse_message(message)
         if self._web_socket:
             refuse_binary(self._dialect, message.payload)
@@ -189,7 +189,7 @@ class StompConnection:
 
     def subscribe(self, spec: SubscribeSpec, *, timeout_s: float) -> SubscriptionId:
         """See `Connection.subscribe`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         self._refusals.refuse_subscription(spec)
         destination = to_stomp(spec.topic, self._names, subscribing=True)
         headers = self._subscribe_headers(spec, destination)
@@ -235,7 +235,7 @@ class StompConnection:
 
     def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:
         """See `Connection.unsubscribe`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         if subscription not in self._unacknowledged:
             raise UsageError(f"no such subscription: {subscription!r}")
         durable = self._durables.get(subscription)
@@ -302,7 +302,7 @@ class StompConnection:
         self._acknowledge("nack", token)
 
     def _acknowledge(self, verb: str, token: AckToken) -> None:
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         which = self.used(verb, token)
         self._unasked = True
         try:
@@ -325,7 +325,7 @@ class StompConnection:
 
     def ask(self, send: Callable[[str], object]) -> PendingPublish:
         """See `Desk`."""
-        self._refuse_in_sink()
+        self._ending.refuse_in_sink()
         pending = self._receipts.open()
         if self._receipts.lost is not None:
             raise ConnectionLost(self._receipts.lost.reason)
@@ -366,10 +366,6 @@ class StompConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-    def _refuse_in_sink(self) -> None:
-        if self._transport.is_reader():
-            raise UsageError("the receiver of events must not call back into the connection")
 
 
 def _refuse_reserved(headers: Mapping[str, str], reserved: Collection[str]) -> None:

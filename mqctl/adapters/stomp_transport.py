@@ -10,11 +10,12 @@ import contextlib
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 from mqctl.adapters import tls
 from mqctl.adapters.heartbeat import HeartBeat
+from mqctl.adapters.reader import ReaderThread
 from mqctl.adapters.stomp_library import stomp
 from mqctl.adapters.stream import Stream
 from mqctl.errors import UsageError
@@ -94,10 +95,9 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self._parser = FrameParser(LIMITS)
         self._counting = threading.Lock()
         self._sending = threading.local()
-        self._reader: threading.Thread | None = None
+        self._reader = ReaderThread(stream)
         self._stopped = threading.Event()
         self._death = ""
-        self._abandoned = False
         self._last_write_ns = time.monotonic_ns()
         # Since when the reader waits for bytes; None while it is busy with some, which is no silence of the peer.
         self._quiet_since_ns: int | None = None
@@ -172,17 +172,14 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
     def run(self, beat: HeartBeat, taker: FrameTaker) -> None:
         """Start the threads, with the heart-beats that were agreed."""
         self.set_connected(True)
-        self._reader = self._thread("read", lambda: self._read(taker))
-        self._reader.start()
+        name = f"mqctl.stomp[{self._peer}]"
+        self._reader.start(f"{name}.read", lambda: self._read(taker))
         if beat.send_s or beat.receive_s:
-            self._thread("beat", lambda: self._beat(beat)).start()
-
-    def _thread(self, purpose: str, work: Callable[[], None]) -> threading.Thread:
-        return threading.Thread(target=work, name=f"mqctl.stomp.{self._peer}.{purpose}", daemon=True)
+            threading.Thread(target=self._beat, args=(beat,), name=f"{name}.beat", daemon=True).start()
 
     def is_reader(self) -> bool:
         """Whether the caller is the reading thread, which must not wait for itself."""
-        return threading.current_thread() is self._reader
+        return self._reader.is_current
 
     def _read(self, taker: FrameTaker) -> None:
         try:
@@ -201,8 +198,6 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
         self._stream.abort()
         parting = f" ({self._stream.parting})" if self._stream.parting else ""
         taker.on_closed((self._death or reason) + parting)
-        if self._abandoned:
-            self._stream.close()
 
     def _read_on(self, taker: FrameTaker) -> str:
         taker.on_frames(self._early, time.monotonic_ns())
@@ -245,11 +240,4 @@ class Transport(stomp.transport.BaseTransport):  # type: ignore[misc]  # stomp.p
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the reading thread, then free the socket; whether the thread ended in time."""
-        if self._reader is not None and not self.is_reader():
-            self._reader.join(timeout_s)
-            if self._reader.is_alive():
-                # It will free the socket itself, once whoever holds it lets go.
-                self._abandoned = True
-                return False
-        self._stream.close()
-        return True
+        return self._reader.join(timeout_s)

@@ -576,8 +576,8 @@ class TestHeartBeats:
     def test_stomp_pys_own_heart_beats_stay_off_and_our_threads_have_names(self):
         with FakeBroker({"heart-beat": "9000,9000"}) as broker, session(broker, heart_beat_s=9):
             names = [thread.name for thread in threading.enumerate()]
-            assert f"mqctl.stomp.{broker.endpoint}.read" in names
-            assert f"mqctl.stomp.{broker.endpoint}.beat" in names
+            assert f"mqctl.stomp[{broker.endpoint}].read" in names
+            assert f"mqctl.stomp[{broker.endpoint}].beat" in names
             assert not [name for name in names if "Heartbeat" in name]
 
 
