@@ -6,6 +6,7 @@ may change places, keep what does not leave without a bound, and spend twenty ti
 
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -225,7 +226,7 @@ class Client(paho.Client):
         buffer = data if len(self._parts) == 1 else b"".join(self._parts)
         try:
             end = self._read_packets(buffer)
-        except (MQTTException, IndexError, ValueError, KeyError) as error:
+        except (MQTTException, struct.error, IndexError, ValueError, KeyError) as error:
             raise ProtocolError(f"the broker sent a packet that is no MQTT: {error}") from error
         self._parts = [buffer[end:]] if end < len(buffer) else []
         self._held = len(buffer) - end

@@ -215,6 +215,13 @@ class TestNonsense:
         assert isinstance(error, kind)
         assert says in str(error)
 
+    @pytest.mark.parametrize("said", [b"\x21\0", b"\x27\0\0", b"\x1f\0", b"\x26\0\1a", b"\xff", b"\x21\0\0"])
+    def test_properties_that_are_cut_short_are_told_too(self, said):
+        with FakeBroker(b"\0\0" + bytes((len(said),)) + said, five=True) as broker:
+            error = failure(broker)
+        assert isinstance(error, ProtocolError)
+        assert "no MQTT" in str(error)
+
     def test_whoever_is_silent_is_left(self):
         with FakeBroker() as broker, Link(broker.endpoint) as link:
             link.stall()

@@ -495,6 +495,13 @@ class TestEnd:
             assert not recorder.disconnected().expected
             assert "the broker sent" in recorder.disconnected().reason
 
+    def test_a_refusal_that_is_cut_short_ends_the_connection(self):
+        with FakeBroker(five=True) as broker, session(broker) as (connection, peer, recorder):
+            pending = connection.submit(outgoing(qos=2))
+            peer.answer("PUBREC", 1, NOT_AUTHORIZED + b"\x03\x11\0\0")
+            assert "the broker sent" in recorder.disconnected().reason
+            assert isinstance(pending.outcome(0), Unknown)
+
     def test_packets_may_come_in_any_pieces(self):
         with FakeBroker() as broker, session(broker) as (connection, peer, recorder):
             subscribe(connection)
