@@ -121,8 +121,9 @@ class StompConnection:
         complaint = self._frames.complaint
         if expected:
             reason = "closed"
-        elif complaint is not None:
-            reason = f"{reason} after complaining: {complaint.text}"
+        elif words := self._frames.last_words or (complaint.text if complaint else ""):
+            # WebSocket's close frame may have said it again.
+            reason = reason if words in reason else f"{reason} after complaining: {words}"
         elif (mute := self._reading.web_socket_mute) and mute in reason:
             reason = f"{reason}: it refused something, and over stomp:// it would say why"
         elif self._web_socket and self._transport.frames_broken and not self._reading.web_socket_binary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -125,6 +125,8 @@ class FrameReader:
         self.messages = 0
         self.complaint: Complaint | None = None
         """The last ERROR that named no request; a new object each time."""
+        self.last_words = ""
+        """What the last frame says if it is an ERROR, behind which the broker hangs up (STOMP 1.2, ERROR)."""
         self._ack_header = Header.ACK if version is Version.V1_2 else Header.MESSAGE_ID
         self._dialect = dialect or PLAIN_NAMES
         self._redelivered = {**_REDELIVERED, None: READINGS[dialect].redelivered_absent}
@@ -133,7 +135,7 @@ class FrameReader:
         self._topics: dict[str, str] = {}
 
     def read(
-        self, frames: Iterable[Frame], now_ns: int, open_receipts: Container[str]
+        self, frames: Sequence[Frame], now_ns: int, open_receipts: Container[str]
     ) -> tuple[list[ConnectionEvent], dict[str, PublishOutcome]]:
         """The events to pass on, in order, and the verdicts by receipt id.
 
@@ -154,6 +156,8 @@ class FrameReader:
                 verdicts[headers[Header.RECEIPT_ID]] = Rejected(error_text(frame))
             else:
                 events.append(self._fault(frame, now_ns))
+        if frames:
+            self.last_words = error_text(frames[-1]) if frames[-1].command == Command.ERROR else ""
         return events, verdicts
 
     def _delivery(self, headers: dict[str, str], body: bytes, now_ns: int) -> Delivery:

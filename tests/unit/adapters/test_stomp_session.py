@@ -104,6 +104,25 @@ class TestPublish:
             assert bad.outcome(0) == Rejected("not you")
             assert not recorder.of(Fault)
 
+    def test_what_the_broker_said_last_is_why_it_closed_the_connection_also_where_that_named_a_message(self):
+        with FakeBroker() as broker, session(broker) as (connection, peer, recorder):
+            connection.submit(outgoing())
+            peer.send("ERROR", {"receipt-id": peer.next("SEND").headers["receipt"], "message": "limit: queue (5)"})
+            peer.sock.shutdown(socket.SHUT_RDWR)
+            lost = recorder.disconnected().reason
+            assert lost == "the broker closed the connection after complaining: limit: queue (5)"
+
+    def test_what_the_broker_refused_and_forgave_is_not_why_the_connection_was_lost(self):
+        with FakeBroker() as broker, session(broker) as (connection, peer, recorder):
+            bad, good = connection.submit(outgoing()), connection.submit(outgoing())
+            ids = [peer.next("SEND").headers["receipt"] for _ in range(2)]
+            peer.send("ERROR", {"receipt-id": ids[0], "message": "not you"})
+            peer.send("RECEIPT", {"receipt-id": ids[1]})
+            assert good.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+            peer.sock.shutdown(socket.SHUT_RDWR)
+            assert recorder.disconnected().reason == "the broker closed the connection"
+            assert bad.outcome(0) == Rejected("not you")
+
     def test_an_error_that_names_nothing_is_a_fault_and_the_pending_stay_unknown(self):
         with FakeBroker({"server": RABBITMQ}) as broker, session(broker) as (connection, peer, recorder):
             pending = [connection.submit(outgoing()) for _ in range(2)]
