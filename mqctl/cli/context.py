@@ -77,6 +77,10 @@ class AppContext:
             self._tell(f"  hint: {error.hint}")
 
     def _tell(self, line: str) -> None:
+        if not line.isprintable():
+            from mqctl.cli.formats import tame  # a peer may have written a part of it, which hardly ever needs this
+
+            line = tame(line)
         # Nobody may be there to read it, which is no reason to stop.
         with suppress(OSError):
             print(line, file=self.stderr, flush=True)

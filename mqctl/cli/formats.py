@@ -60,7 +60,12 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u
 
 def escape(payload: bytes) -> str:
     """Text that cannot steer a terminal: control and invisible characters, and bytes that are no UTF-8, in hex."""
-    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", payload.decode("utf-8", "backslashreplace"))
+    return tame(payload.decode("utf-8", "backslashreplace"))
+
+
+def tame(text: str) -> str:
+    """The same of what is text already."""
+    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _escaped(payload: bytes) -> bytes:

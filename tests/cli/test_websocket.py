@@ -12,8 +12,10 @@ import pytest
 from mqctl.errors import ExitCode
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
+from mqctl.protocols.websocket import Opcode, encode
 from mqctl.target import Endpoint
 from tests.connect_proxy import ConnectProxy, proxied
+from tests.unit.adapters.fake_web import WebPeer
 
 FAR = "broker.test"
 
@@ -42,6 +44,24 @@ def saying(answer: bytes) -> Iterator[Endpoint]:
             with sock:
                 sock.recv(65536)
                 sock.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield Endpoint(*listener.getsockname())
+        thread.join()
+
+
+@contextlib.contextmanager
+def agreeing(early: bytes) -> Iterator[Endpoint]:
+    """A server that agrees to WebSocket, sends some bytes, and hangs up when the client does."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            sock, _ = listener.accept()
+            with sock, contextlib.suppress(OSError):
+                WebPeer(sock, early=early)
+                while sock.recv(65536):
+                    pass
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -121,6 +141,16 @@ def test_nobody_there_is_told_with_the_usual_ports(mqctl):
     assert code == ExitCode.CONNECTION
     assert f"nobody listens at {gone}" in err
     assert "RabbitMQ 15674" in err
+
+
+def test_what_a_server_says_cannot_steer_the_terminal_nor_look_like_ours(mqctl):
+    reason = b"\x03\xf0\x1b[31mno\x07\nmqctl: attempted 1, confirmed 1"
+    with agreeing(encode(Opcode.CLOSE, reason)) as endpoint:
+        code, err = publish_to(mqctl, f"stomp+ws://{endpoint}")
+    assert code == ExitCode.CONNECTION
+    assert err.splitlines()[0].endswith(
+        r"WebSocket closed with 1008 (against the server's policy): \x1b[31mno\x07 mqctl: attempted 1, confirmed 1"
+    )
 
 
 class TestProxy:

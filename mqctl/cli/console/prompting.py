@@ -16,6 +16,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from mqctl.cli.console.completion import Words
 from mqctl.cli.console.shell import Shell
 from mqctl.cli.context import AppContext
+from mqctl.cli.formats import tame
 from mqctl.errors import ConnectionLost, ExitCode
 
 PRIVATE: Final = 0o600
@@ -47,7 +48,7 @@ class Prompting:
 
     def tell(self, text: str) -> None:
         """Print a notice above the prompt."""
-        self.write(f"mqctl: {text}\n".encode())
+        self.write(f"mqctl: {tame(text)}\n".encode())
 
     def run(self, shell: Shell) -> None:
         """Read and run lines until the end.
