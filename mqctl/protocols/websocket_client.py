@@ -116,6 +116,9 @@ class Reader:
             size = int.from_bytes(buffer[at + 2 : start])
         if len(buffer) < start:
             return None
+        if size >> 63:
+            self._fault = "a length of more than 63 bits"  # RFC 6455, 5.2
+            return None
         opcode = Opcode(first & _OPCODE)
         if opcode not in _CONTROL:
             self._unfinished = not first & _FIN
@@ -208,7 +211,8 @@ def farewell(payload: bytes) -> str:
     """What a server's close frame says, for people."""
     if len(payload) < 2:
         return "WebSocket closed without a reason"
-    code, reason = int.from_bytes(payload[:2]), payload[2:].decode(errors="backslashreplace")
+    # In one line, so that it cannot look like the next one of ours.
+    code, reason = int.from_bytes(payload[:2]), " ".join(payload[2:].decode(errors="backslashreplace").split())
     words = _CLOSE_WORDS.get(code)
     known = f" ({words})" if words else ""
     return f"WebSocket closed with {code}{known}" + (f": {reason}" if reason else "")

@@ -123,6 +123,7 @@ def test_after_a_close_frame_nothing_counts() -> None:
         (b"\x8f\0", "no such kind of frame: 15"),
         (b"\x09\0", "control frame in pieces"),
         (b"\x89\x7e\0\x80", "longer than 125"),
+        (b"\x82\x7f\x80\0\0\0\0\0\0\1x", "more than 63 bits"),
         (b"\x80\1x", "never began"),
         (b"\x01\1x\x81\1y", "before the last one ended"),
     ],
@@ -148,6 +149,7 @@ def test_a_close_frame_of_ours() -> None:
         (b"\x03\xf1", "WebSocket closed with 1009 (message too big)"),
         (b"\x03\xf1too long", "WebSocket closed with 1009 (message too big): too long"),
         (b"\x0f\xa0mine\xff", "WebSocket closed with 4000: mine\\xff"),
+        (b"\x03\xe9so\r\nmqctl: all is well\n", "WebSocket closed with 1001 (going away): so mqctl: all is well"),
     ],
 )
 def test_why_a_server_closed_is_told_in_words(payload: bytes, words: str) -> None:
