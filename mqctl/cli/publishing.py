@@ -278,9 +278,14 @@ class Publisher:
         """What was lost with its connection is to be sent again, ahead of what waits for that already."""
         if self.resending is None:
             return
-        lost = [sent for sent in self._pending if sent.pending.done() and _is_lost(sent.pending.outcome(0))]
-        self._again.extendleft(sent.message for sent in reversed(lost))
-        self._pending = deque(sent for sent in self._pending if sent not in lost)
+        lost: deque[Outgoing] = deque()
+        kept: deque[Sent] = deque()
+        for sent in self._pending:
+            if sent.pending.done() and _is_lost(sent.pending.outcome(0)):
+                lost.append(sent.message)
+            else:
+                kept.append(sent)
+        self._pending, self._again = kept, lost + self._again
 
     def _listen(self, wait_s: float) -> bool:
         """Wait for the next message's time, and for a connection, with an ear for the broker; whether there is one."""
