@@ -114,10 +114,9 @@ class Reader:
         if size >= _TWO_BYTES:
             start += 2 if size == _TWO_BYTES else 8
             size = int.from_bytes(buffer[at + 2 : start])
-        if len(buffer) < start:
-            return None
         if size >> 63:
             self._fault = "a length of more than 63 bits"  # RFC 6455, 5.2
+        if self._fault or len(buffer) < start:
             return None
         opcode = Opcode(first & _OPCODE)
         if opcode not in _CONTROL:
