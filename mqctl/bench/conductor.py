@@ -109,8 +109,11 @@ class Conductor:
     @property
     def dead(self) -> list[str]:
         """A sentence for each worker that could not say what it did."""
-        gone = (member.gone for member in self._members.values() if member.work is None)
-        return [f"{text}, and what it did is not in the books" for text in gone if text is not None]
+        gone = {name: member.gone for name, member in self._members.items() if member.work is None}
+        return [
+            f"{text or f'worker {name} did not answer'}, and what it did is not in the books"
+            for name, text in gone.items()
+        ]
 
     def take_recent(self) -> Histogram:
         """How long the messages took that came since this was last asked."""

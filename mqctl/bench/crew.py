@@ -48,7 +48,7 @@ class _Hand(NamedTuple):
 class LocalCrew:
     """Processes of this machine. None outlives the `with` block, nor this process."""
 
-    end_s = 0.8
+    end_s = 5.0
 
     def __init__(self, target: Target, count: int) -> None:
         self._hands: dict[str, _Hand] = {}

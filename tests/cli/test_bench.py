@@ -280,6 +280,18 @@ def test_a_worker_that_dies_is_told_and_the_run_proves_nothing(start):
     assert gone(ours)
 
 
+def test_a_worker_that_does_not_answer_is_told_and_what_it_got_is_no_pass(start):
+    """Without its books there is nothing expected, and so nothing lost."""
+    bench = start("bench", "--rate", "200", "--duration", "2s", "--drain", "200ms", *TWO)
+    bench.said("delivered")
+    ours = workers(bench)
+    os.kill(ours[1], signal.SIGSTOP)
+    done = bench.end()
+    assert done.code == ExitCode.INCONCLUSIVE
+    assert "mqctl: inconclusive: worker 2 did not answer, and what it did is not in the books\n" in done.err
+    assert gone(ours)
+
+
 def test_workers_do_not_outlive_their_leader(start):
     bench = start("bench", "--rate", "200", "--duration", "1m", *TWO)
     bench.said("delivered")

@@ -171,6 +171,10 @@ def test_who_does_not_answer_the_end_is_not_awaited_for_ever(now):
     run.conductor.end()
     assert run.conductor.phase is Phase.DONE
     assert run.conductor.works == []
+    assert run.conductor.dead == [
+        "worker a did not answer, and what it did is not in the books",
+        "worker b did not answer, and what it did is not in the books",
+    ]
 
 
 def test_the_end_before_the_begin_is_the_end(now):
