@@ -91,16 +91,16 @@ class Receiver:
             return False
         end = min(self._deadline, self._idle_deadline, time.monotonic() + patience_s)
         events = self.inbox.take(max(0.0, end - time.monotonic()))
-        deliveries = [event for event in events if isinstance(event, Delivery)]
         if self.limits.count is not None:
-            del deliveries[self.limits.count - self.received :]
+            events = _up_to(self.limits.count - self.received, events)
+        deliveries = [event for event in events if isinstance(event, Delivery)]
         if deliveries:
             with self.shield():
                 self.handle(deliveries, self.received + 1)
                 self._count(deliveries)
                 self._acknowledge(deliveries)
             self._idle_deadline = self._next_idle(time.monotonic())
-        if len(deliveries) < len(events) and self.received != self.limits.count:
+        if len(deliveries) < len(events):
             self._heed(events)
         return True
 
@@ -154,3 +154,12 @@ class Receiver:
                     self.complain(f"the broker says: {reason}")
                 case _:
                     pass
+
+
+def _up_to(wanted: int, events: list[ConnectionEvent]) -> list[ConnectionEvent]:
+    """The events until so many messages came; what happens after that concerns nobody."""
+    for index, event in enumerate(events):
+        wanted -= isinstance(event, Delivery)
+        if not wanted:
+            return events[: index + 1]
+    return events

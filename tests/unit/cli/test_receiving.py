@@ -9,10 +9,21 @@ from pathlib import Path
 import pytest
 
 from mqctl.cli.context import AppContext
+from mqctl.cli.outages import Outages
 from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.tail import receive_all
 from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout
-from mqctl.model import AckMode, Connected, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
+from mqctl.model import (
+    AckMode,
+    Connected,
+    Delivery,
+    Disconnected,
+    Fault,
+    Interrupted,
+    Overflowed,
+    Resumed,
+    SubscriptionId,
+)
 from tests.unit.cli.fakes import FakeConnection, delivery, filled
 
 S, Q = SubscriptionId("s"), SubscriptionId("q")
@@ -43,6 +54,17 @@ def test_no_more_than_the_count_is_handled_or_acknowledged():
     assert run.step(0)
     assert not run.step(0)
     assert (run.received, run.connection.acked) == (2, [1, 2])
+
+
+def test_what_happened_before_the_last_message_is_told_and_counted_although_it_came_with_it():
+    said: list[str] = []
+    gone, back = Interrupted(0, "gone", 60.0), Resumed(0, "peer", 1, 2_000_000_000)
+    late = Disconnected(0, False, "bye")
+    run = receiver(gone, back, Overflowed(0, 5), delivery(1), late, count=1, outages=Outages(said.append))
+    assert run.step(0)
+    assert not run.step(0)
+    assert (run.summary(), run.dropped) == ("received 1, reconnects 1, longest outage 2s", 5)
+    assert len(said) == 2
 
 
 def test_client_mode_acknowledges_the_last_of_each_subscription():
