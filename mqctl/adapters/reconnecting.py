@@ -51,6 +51,8 @@ _LAST_TRY_S: Final = 1.0
 _JOIN_S: Final = 0.2
 """How long `close` waits for a try under way; it goes on alone, and leads to nothing."""
 
+_NONE_LASTED: Final = ", in which no connection lasted"
+
 
 def connect(
     adapter: Adapter, target: Target, *, sink: EventSink, rng: random.Random | None = None
@@ -282,7 +284,9 @@ class ReconnectingConnection:
             return
         self._repeats.connection_lost()
         self._backoff.lost(event.at_ns)
-        self._tell([Interrupted(event.at_ns, event.reason, self._backoff.left_s(event.at_ns))])
+        left_s = self._backoff.left_s(event.at_ns)
+        if left_s > 0:
+            self._tell([Interrupted(event.at_ns, event.reason, left_s)])
         self._resumer = threading.Thread(target=self._resume, args=(line, event), name="mqctl.reconnect", daemon=True)
         self._resumer.start()
 
@@ -314,7 +318,7 @@ class ReconnectingConnection:
                 self._adopt_again(line, lost.at_ns, attempts)
                 return None
         gave_up = f"gave up after {format_duration(self._target.reconnect.within_s)}"
-        return Disconnected(time.monotonic_ns(), False, f"{lost.reason}; {gave_up}{latest}")
+        return Disconnected(time.monotonic_ns(), False, f"{lost.reason}; {gave_up}{latest or _NONE_LASTED}")
 
     def _tell_why(self, error: MqctlError) -> None:
         """Whoever never gives up says at least what is in the way, where that is more than that nobody answers."""

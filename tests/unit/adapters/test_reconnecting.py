@@ -300,6 +300,19 @@ def test_it_gives_up_on_time_and_says_so():
         connection.subscribe(SPEC, timeout_s=1)
 
 
+def test_where_the_time_is_over_already_nobody_is_told_of_another_try():
+    """The connection between did not last, so the time went on."""
+    adapter = FakeAdapter()
+    target = Target(scheme="fake", endpoints=(A,), reconnect=ReconnectOptions(0.05, 0.01))
+    connection, recorder = connected(adapter, target=target)
+    adapter.on_connect = lambda _line: time.sleep(target.reconnect.within_s)
+    line = again(connection, adapter)
+    line.lose()
+    assert recorder.disconnected().reason == "lost; gave up after 50ms, in which no connection lasted"
+    assert kinds(recorder) == [Connected, Interrupted, Resumed, Disconnected]
+    assert line.closed
+
+
 def test_closing_ends_an_outage_at_once_and_wakes_who_waits():
     adapter = FakeAdapter(*[ConnectError("nobody")] * 10_000)
     target = Target(scheme="fake", endpoints=(A,), reconnect=ReconnectOptions(60.0, 60.0))
