@@ -93,6 +93,8 @@ class ReconnectingConnection:
         """What carries calls now; None during an outage and at the end."""
         self._over: Disconnected | None = None
         self._sink_failed = False
+        self._lost = ""
+        """Why the last connection was lost."""
         self._told = ""
         """Why the last try failed, where that was told."""
         self._resumer: threading.Thread | None = None
@@ -147,7 +149,8 @@ class ReconnectingConnection:
             if line is None:
                 if self._is_over():
                     raise ConnectionLost(f"there is no connection to {what}: {self._end_reason()}")
-                raise OperationTimeout(f"there was no connection to {what} within {timeout_s:g} s")
+                lost = f"; the last was lost: {self._lost}" if self._lost else ""
+                raise OperationTimeout(f"there was no connection to {what} within {timeout_s:g} s{lost}")
             try:
                 act(line, deadline - time.monotonic())
             except ConnectionLost:
@@ -279,6 +282,7 @@ class ReconnectingConnection:
                 return
             self._line = None
             self._past = _sum(self._past, line.connection.stats())
+            self._lost = event.reason
         if event.expected or self._sink_failed or self._closing.is_set():
             self._end(event)
             return
