@@ -12,7 +12,7 @@ from typing import Any
 from mqctl.target import Endpoint, Target
 
 Message = dict[str, Any]
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 class FakeServer:

@@ -16,7 +16,7 @@ from mqctl.adapters.stream import Stream
 from mqctl.protocols.websocket import Opcode, accept_key
 from mqctl.target import Endpoint, Target
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 SUBPROTOCOLS = ("v12.stomp", "v11.stomp")
 
 

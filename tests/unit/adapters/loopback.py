@@ -10,7 +10,7 @@ from typing import Self
 
 from mqctl.target import Endpoint
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 class Loopback:

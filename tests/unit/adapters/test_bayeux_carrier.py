@@ -9,7 +9,7 @@ from mqctl.adapters.bayeux_carrier import END, Piece, WebSocketCarrier
 from mqctl.adapters.stream import plain
 from mqctl.protocols.bayeux.client_actions import Lane
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 LARGE = Piece(b"x" * 10_000_000, alone=False)
 CONNECT = Piece(b'"connect"', alone=True)
 

@@ -10,7 +10,7 @@ import pytest
 from mqctl.adapters.inbox import Inbox, WhenFull
 from mqctl.model import AckToken, Delivery, Disconnected, Fault, Overflowed, SubscriptionId
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 def messages(*numbers: int) -> list[Delivery]:

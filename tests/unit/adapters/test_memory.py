@@ -33,7 +33,7 @@ from mqctl.testing.recorder import Recorder
 
 T = Topic(levels=("t",))
 Q = Topic(native="/queue/q")
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 Connect = Callable[..., tuple[MemoryConnection, Recorder]]
 
 

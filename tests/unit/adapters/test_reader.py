@@ -11,7 +11,7 @@ import pytest
 from mqctl.adapters.reader import ReaderThread
 from mqctl.adapters.stream import plain
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 class Reading:

@@ -48,7 +48,7 @@ from mqctl.testing import Recorder
 A, B = Endpoint("a", 1), Endpoint("b", 2)
 TARGET = Target(scheme="fake", endpoints=(A, B), reconnect=ReconnectOptions(30.0, 0.01))
 SPEC = SubscribeSpec(topic=Topic(levels=("t",)))
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 CONFIRMED = Confirmed(Confirmation.BROKER)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import queue
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -30,21 +32,22 @@ def connected(server: str, **headers: str) -> bytes:
 
 
 @contextlib.contextmanager
-def web_broker(answer: bytes, *, headers: str = "") -> Iterator[tuple[Target, list[WebPeer]]]:
-    """A server that agrees to WebSocket and sends `answer`, in one segment with the upgrade."""
+def web_broker(answer: bytes, *, headers: str = "") -> Iterator[tuple[Target, Callable[[], WebPeer]]]:
+    """A server that agrees to WebSocket and sends `answer`, in one segment with the upgrade; and what waits for it."""
     with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as held:
-        peers: list[WebPeer] = []
+        peers: queue.SimpleQueue[WebPeer] = queue.SimpleQueue()
 
         def serve() -> None:
             sock, _ = listener.accept()
             held.enter_context(sock)
             sock.settimeout(PATIENCE_S)
-            peers.append(WebPeer(sock, early=answer, headers=headers))
+            peers.put(WebPeer(sock, early=answer, headers=headers))
 
         thread = threading.Thread(target=serve)
         thread.start()
         endpoint = Endpoint(*listener.getsockname())
-        yield Target(scheme="stomp+ws", endpoints=(endpoint,), heart_beat_s=0.0, connect_timeout_s=PATIENCE_S), peers
+        target = Target(scheme="stomp+ws", endpoints=(endpoint,), heart_beat_s=0.0, connect_timeout_s=PATIENCE_S)
+        yield target, functools.partial(peers.get, timeout=PATIENCE_S)
         thread.join()
 
 
@@ -52,14 +55,15 @@ def web_broker(answer: bytes, *, headers: str = "") -> Iterator[tuple[Target, li
 def session(server: str, *, beat: str = "0,0") -> Iterator[tuple[Connection, WebPeer, Recorder]]:
     recorder = Recorder(PATIENCE_S)
     greeting = framed(Opcode.TEXT, connected(server, **{"heart-beat": beat}))
-    with web_broker(greeting) as (target, peers):
+    with web_broker(greeting) as (target, next_peer):
         connection = StompAdapter().connect(
             Target(scheme=target.scheme, endpoints=target.endpoints, heart_beat_s=0.2 if beat != "0,0" else 0.0),
             sink=recorder,
         )
         try:
-            assert peers[0].next()[1].startswith(b"CONNECT\n")
-            yield connection, peers[0], recorder
+            peer = next_peer()
+            assert peer.next()[1].startswith(b"CONNECT\n")
+            yield connection, peer, recorder
         finally:
             connection.close(timeout_s=0.2)
 
@@ -108,11 +112,12 @@ class TestHeartBeats:
         ],
     )
     def test_rabbitmq_is_promised_none(self, headers, dialect, announced):
-        with web_broker(framed(Opcode.TEXT, connected(RABBITMQ)), headers=headers) as (target, peers):
+        with web_broker(framed(Opcode.TEXT, connected(RABBITMQ)), headers=headers) as (target, next_peer):
             wanted = Target(scheme=target.scheme, endpoints=target.endpoints, heart_beat_s=7.0, dialect=dialect)
             with StompAdapter().connect(wanted, sink=lambda _events: None):
-                assert f"\nheart-beat:{announced}\n".encode() in peers[0].next()[1]
-                peers[0].sock.close()
+                peer = next_peer()
+                assert f"\nheart-beat:{announced}\n".encode() in peer.next()[1]
+                peer.sock.close()
 
 
 class TestEnds:

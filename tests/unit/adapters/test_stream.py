@@ -20,11 +20,17 @@ def test_a_write_that_is_interrupted_half_way_breaks_the_connection():
         stream = plain(dialing.connect(Endpoint(*listener.getsockname()), time.monotonic() + 10))
         peer, _ = listener.accept()
         with peer:
-            # The peer does not read, so that the write stands half done when the signal comes.
-            alarm = threading.Timer(0.3, signal.pthread_kill, [threading.get_ident(), signal.SIGINT])
+            ours, data = threading.get_ident(), b"x" * 50_000_000
+
+            def interrupt() -> None:
+                # The peer takes no more than a look, so that the write stands half done when the signal comes.
+                peer.recv(1, socket.MSG_PEEK)
+                signal.pthread_kill(ours, signal.SIGINT)
+
+            alarm = threading.Thread(target=interrupt)
             alarm.start()
             with pytest.raises(KeyboardInterrupt):
-                stream.write(b"x" * 50_000_000)
+                stream.write(data)
             alarm.join()
             with pytest.raises(OSError, match=r"[Bb]roken pipe"):
                 stream.write(b"DISCONNECT\n\n\0")

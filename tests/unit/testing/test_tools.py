@@ -19,7 +19,7 @@ from mqctl.target import Endpoint, Target, parse_url
 from mqctl.testing import Link, Recorder
 
 DELIVERY = Delivery("t", b"x", {}, SubscriptionId("1"), 0)
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 def test_the_hub_fixture_is_a_working_hub(mqctl_hub):
