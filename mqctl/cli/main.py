@@ -5,9 +5,13 @@ This module imports next to nothing, so that Ctrl-C is in good hands before the 
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from typing import NoReturn
+
+GARBAGE_AT = 50_000
+"""Objects made and not yet gone before they are looked through: loading makes none that are garbage."""
 
 
 def main() -> NoReturn:
@@ -16,6 +20,7 @@ def main() -> NoReturn:
     if interruptible:
         # Nothing is begun yet: Python's answer would be a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.set_threshold(GARBAGE_AT)
     from mqctl.cli import streams
     from mqctl.cli.program import here, run
 
