@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import NamedTuple, Protocol, Self
 
 from mqctl.bench import worker
+from mqctl.bench.limits import within_limits
 from mqctl.bench.messages import FromWorker, Gone, ToWorker, encode, from_worker
 from mqctl.bench.team import clock
 from mqctl.target import Target
@@ -46,23 +47,24 @@ class _Hand(NamedTuple):
 
 
 class LocalCrew:
-    """Processes of this machine. None outlives the `with` block, nor this process."""
+    """Processes of this machine. None outlives the `with` block, nor this process.
+
+    Raises:
+        UsageError: The system allows no more processes, or files.
+    """
 
     end_s = 5.0
 
     def __init__(self, target: Target, count: int) -> None:
         self._hands: dict[str, _Hand] = {}
         self.clocks = {str(number): clock() for number in range(1, count + 1)}
-        context = multiprocessing.get_context("spawn")
-        with _ctrl_c_is_ours():
-            for name in self.clocks:
-                ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=worker.main, args=(name, target, theirs), name=f"mqctl.bench.{name}", daemon=True
-                )
-                process.start()
-                theirs.close()
-                self._hands[name] = _Hand(process, ours)
+        try:
+            with _signals_are_ours(), within_limits():
+                for name in self.clocks:
+                    self._hands[name] = _hired(name, target)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -113,10 +115,27 @@ def _end_of(name: str, code: int | None) -> str:
     return f"worker {name} ended by itself"
 
 
+def _hired(name: str, target: Target) -> _Hand:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=worker.main, args=(name, target, theirs), name=f"mqctl.bench.{name}", daemon=True)
+    try:
+        process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return _Hand(process, ours)
+
+
 @contextmanager
-def _ctrl_c_is_ours() -> Iterator[None]:
-    """Processes started inside never get SIGINT: the terminal sends it to all, and the conductor tells the rest."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_are_ours() -> Iterator[None]:
+    """Processes started inside never get Ctrl-C nor SIGTERM, and their conductor tells them what to do.
+
+    A terminal sends the one to all processes in front, and `timeout` the other to its whole group.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, worker.LEADERS_SIGNALS)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.adapters.inbox import Inbox
 from mqctl.adapters.registry import adapter_for
 from mqctl.bench.hearer import Hearer
+from mqctl.bench.limits import within_limits
 from mqctl.bench.messages import Job, Progress
 from mqctl.bench.sender import Sender
 from mqctl.bench.usage import Usage
@@ -81,14 +82,16 @@ class Team:
 
         Raises:
             MqctlError: As `Adapter.connect` and `Connection.subscribe`.
+            UsageError: The system allows no more connections or threads.
         """
         job = self._job
         spec = SubscribeSpec(topic=job.topic, ack_mode=job.ack, prefetch=job.prefetch, qos=job.qos, shared=job.group)
-        for number in job.subscribers:
-            connection, inbox = self._connected(f"subscriber-{number}")
-            connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
-            self._ears.append((connection, inbox))
-        self._lines = [self._connected(f"publisher-{number}") for number in job.publishers]
+        with within_limits():
+            for number in job.subscribers:
+                connection, inbox = self._connected(f"subscriber-{number}")
+                connection.subscribe(spec, timeout_s=SUBSCRIBE_TIMEOUT_S)
+                self._ears.append((connection, inbox))
+            self._lines = [self._connected(f"publisher-{number}") for number in job.publishers]
 
     def _connected(self, member: str) -> tuple[Connection, Inbox]:
         inbox = Inbox()
@@ -101,7 +104,11 @@ class Team:
         return connection, inbox
 
     def start(self, start_ns: int) -> None:
-        """Begin at that time of the monotonic clock."""
+        """Begin at that time of the monotonic clock.
+
+        Raises:
+            UsageError: The system allows no more threads.
+        """
         job = self._job
         own = clock()
         clocked = [each == own for each in job.clocks]
@@ -116,8 +123,9 @@ class Team:
         self._usage = Usage((start_ns + job.load.warmup_ns) / NS_PER_S)
         # What is there now stays; looking through it again and again would make messages late.
         gc.freeze()
-        for each in self._members:
-            each.start()
+        with within_limits():
+            for each in self._members:
+                each.start()
 
     @property
     def _members(self) -> list[Sender | Hearer]:

@@ -34,6 +34,8 @@ TICK_S = 0.25
 FOREVER_S = 3600.0
 """As long as one wait may be; another follows."""
 
+LEADERS_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What ends a run early: its leader hears them, and a worker that did too could not tell its books."""
 
 T = TypeVar("T", Prepare, Go)
 
@@ -132,8 +134,9 @@ class PipeChannel:
 
 
 def main(name: str, target: Target, pipe: Pipe) -> None:
-    """A worker process. Ctrl-C is its parent's, who tells it what to do; without its parent it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker process. Signals are for its parent, who tells it what to do; without its parent it ends."""
+    for number in LEADERS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     work(name, target, PipeChannel(pipe))
     # No connection's thread holds up the end of the process.
     os._exit(0)

@@ -13,10 +13,18 @@ import typer
 from mqctl import topics
 from mqctl.adapters.inbox import Inbox
 from mqctl.bench.messages import Job
-from mqctl.cli.bench_options import WORKERS_USUAL, HowOptions, LoadOptions, RunOptions
+from mqctl.cli.bench_options import (
+    PUBLISHERS_MAX,
+    SUBSCRIBERS_MAX,
+    WORKERS_USUAL,
+    HowOptions,
+    LoadOptions,
+    RunOptions,
+)
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
+from mqctl.cli.open_files import allow_connections
 from mqctl.cli.target import connected_with_hint, settings_for, target_for
 from mqctl.errors import ExitCode, UsageError
 from mqctl.measurement.load import Load
@@ -26,6 +34,9 @@ from mqctl.target import Target
 
 if TYPE_CHECKING:
     from mqctl.bench.crew import Crew
+
+_FILES = 3
+"""Open files that a connection may take: Bayeux by long-polling has the most."""
 
 _QUEUES = (topics.STOMP_QUEUE_PREFIX, "/amq/queue/")
 """What native names of queues begin with: their subscribers share the messages."""
@@ -54,6 +65,7 @@ def bench(
     """
     context: AppContext = ctx.obj
     control = _control(run.control)
+    allow_connections(_FILES * (PUBLISHERS_MAX + SUBSCRIBERS_MAX))
     if run.join is not None:
         from mqctl.cli.bench_join import join
 

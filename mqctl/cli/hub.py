@@ -15,6 +15,7 @@ from mqctl.cli.expand import with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.hub_bayeux import BayeuxOptions
 from mqctl.cli.hub_upstream import UpstreamOptions, upstream_of
+from mqctl.cli.open_files import allow_connections
 from mqctl.cli.options import duration_option, one_of
 from mqctl.errors import UsageError
 from mqctl.hub.config import DEFAULT_HTTP, DEFAULT_STOMP, DRAIN_S, HubConfig
@@ -27,8 +28,6 @@ from mqctl.protocols.stomp.spec import Limits as StompLimits
 from mqctl.target import Endpoint, Secret, parse_endpoint
 
 MIB = 2**20
-SPARE_FILES = 100
-"""Open files of the process besides the connections: standard streams, listeners, connections being turned away."""
 _BROKER, _STOMP = BrokerLimits(), StompLimits()
 
 
@@ -217,20 +216,6 @@ def hub(
         context.report(f"connections cut off because their clients did not read in time: {ending.cut_off}")
     if ending.waiting:
         context.report(f"messages that were still waiting for somebody, and are gone: {ending.waiting}")
-
-
-def allow_connections(count: int) -> None:
-    """Let this process have as many sockets open as the hub may have connections, as far as the system allows."""
-    try:
-        import resource
-    except ImportError:  # not on every platform
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + SPARE_FILES
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _password(context: AppContext, listen: ListenOptions) -> Secret | None:

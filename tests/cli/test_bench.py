@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -213,6 +215,15 @@ def test_what_the_transport_does_not_have_is_refused(mqctl):
     assert err == "mqctl: STOMP has no qualities of service\n  hint: it belongs to MQTT\n"
 
 
+@pytest.mark.parametrize(("files", "members"), [(64, 200), (12, 2)], ids=["connections", "processes"])
+def test_more_than_the_system_allows_is_told_with_what_to_do(mqctl, files, members):
+    limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (files, files))
+    code, out, err = mqctl("bench", "-x", str(members), "-y", str(members), "--workers", "4", preexec_fn=limit)
+    assert (code, out) == (ExitCode.USAGE, b"")
+    assert err.startswith("mqctl: the system allows no more open files\n  hint: take fewer --publishers")
+    assert "ulimit -n" in err
+
+
 def test_nobody_there(mqctl, home):
     code, out, err = mqctl("bench", "--url", "stomp://127.0.0.1:1", "--count", "1", env=home)
     assert (code, out) == (ExitCode.CONNECTION, b"")
@@ -254,6 +265,18 @@ def test_ctrl_c_ends_all_at_once_and_the_report_still_comes(start, number):
     assert told["sent_per_s"] == pytest.approx(200, rel=0.3)
     assert "it was ended before its time" in told["findings"]
     assert gone(ours)
+
+
+def test_a_signal_to_all_processes_is_heard_by_their_leader_alone(start):
+    """So does `timeout 5 mqctl bench`: a worker that heard it would have no time to tell its books."""
+    bench = start("bench", "--rate", "200", "--duration", "1m", "--json", *TWO)
+    bench.said("delivered")
+    for pid in workers(bench):
+        os.kill(pid, signal.SIGTERM)
+    done = bench.end(signal.SIGTERM)
+    assert done.code == ExitCode.INTERRUPTED
+    assert report(done)["books"]["attempted"] > 100
+    assert "killed" not in done.err
 
 
 def test_a_time_limit_ends_a_run_likewise(mqctl):

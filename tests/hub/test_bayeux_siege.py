@@ -12,7 +12,7 @@ import time
 import pytest
 
 from mqctl.broker import Limits as BrokerLimits
-from mqctl.cli.hub import allow_connections
+from mqctl.cli.open_files import allow_connections
 from mqctl.hub.events import MessagesDropped
 from mqctl.hub.server import ASKING_MAX
 from mqctl.protocols.stomp.spec import Limits as StompLimits
