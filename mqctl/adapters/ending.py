@@ -67,11 +67,14 @@ class Ending:
         if not first:
             self._closed.wait(timeout_s)
             return
-        if not self._carrier.is_reader():
-            say_goodbye(deadline)
-        self._carrier.kill("closed")
-        self._muted = not self._carrier.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
-        self._closed.set()
+        try:
+            if not self._carrier.is_reader():
+                say_goodbye(deadline)
+        finally:
+            # Ctrl-C may end the goodbye; who asks again must not wait for one that nobody says.
+            self._carrier.kill("closed")
+            self._muted = not self._carrier.join(max(_JOIN_AT_LEAST_S, deadline - time.monotonic()))
+            self._closed.set()
 
 
 def refuse_in_sink(inside: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -612,6 +613,23 @@ class TestClose:
             before = time.monotonic()
             connection.close(timeout_s=0.1)
             assert time.monotonic() - before < 2
+            assert recorder.of(Disconnected)[0].expected
+
+    def test_a_goodbye_that_is_interrupted_is_the_end_and_not_waited_for_again(self):
+        with FakeBroker(receipts=frozenset()) as broker, session(broker) as (connection, peer, recorder):
+
+            def interrupt() -> None:
+                peer.next("DISCONNECT")
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+            impatient = threading.Thread(target=interrupt)
+            impatient.start()
+            before = time.monotonic()
+            with pytest.raises(KeyboardInterrupt):
+                connection.close(timeout_s=PATIENCE_S)
+            connection.close(timeout_s=PATIENCE_S)
+            impatient.join()
+            assert time.monotonic() - before < PATIENCE_S / 2
             assert recorder.of(Disconnected)[0].expected
 
     def test_what_is_under_way_is_waited_for(self):
