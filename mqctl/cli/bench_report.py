@@ -201,6 +201,7 @@ def document(outcome: Outcome, job: Job, greeting: Connected) -> dict[str, Any]:
             "late": report.lateness.late,
             "late_after_a_wait": report.lateness.held,
             "latest_ms": _ms(report.lateness.longest_ns),
+            "unsent": report.unsent,
             "dropped": report.dropped,
             "cpu_share_by_worker": report.cpu_shares,
             "cpu_share": sum(filter(None, report.cpu_shares.values())),

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 NS_PER_S = 1_000_000_000
 
+OVERTIME_S = 5.0
+"""How long after the end of its time an open loop still sends what it is late with. The rest is never sent."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
@@ -38,6 +41,20 @@ class Load:
     def warmup_ns(self) -> int:
         """How long the warm-up is."""
         return round(self.warmup_s * NS_PER_S)
+
+    @property
+    def warmup_messages(self) -> int:
+        """How many messages of an open loop are due before measuring begins; 0 for a closed loop."""
+        return _due_within(self.warmup_s, self.rate or 0.0)
+
+    @property
+    def planned(self) -> int | None:
+        """How many messages an open loop has to send, those of the warm-up too; None for a closed loop."""
+        if self.rate is None:
+            return None
+        if self.count is not None:
+            return self.warmup_messages + self.count
+        return _due_within(self.warmup_s + (self.duration_s or 0.0), self.rate)
 
     @property
     def due_per_message(self) -> int:
@@ -69,19 +86,27 @@ def schedule_of(load: Load, publisher: int, start_ns: int) -> Schedule:
 
 def _open_loop(load: Load, publisher: int, start_ns: int) -> Schedule:
     assert load.rate is not None
-    warm = round(load.rate * load.warmup_s)
-    if load.count is not None:
-        total = warm + load.count
-    else:
-        total = math.ceil(load.rate * (load.warmup_s + (load.duration_s or 0.0)))
+    assert load.planned is not None
+    warm = load.warmup_messages
     ns_per_message = NS_PER_S / load.rate
-    turns = iter(range(publisher, total, load.publishers))
+    turns = iter(range(publisher, load.planned, load.publishers))
+    until_ns = math.inf
+    if load.duration_s is not None:
+        until_ns = start_ns + (load.warmup_s + load.duration_s + OVERTIME_S) * NS_PER_S
 
-    def due(_now_ns: int) -> Due | None:
+    def due(now_ns: int) -> Due | None:
         turn = next(turns, None)
-        return None if turn is None else Due(start_ns + round(turn * ns_per_message), turn >= warm)
+        if turn is None or now_ns > until_ns:
+            return None
+        return Due(start_ns + round(turn * ns_per_message), turn >= warm)
 
     return due
+
+
+def _due_within(seconds: float, rate: float) -> int:
+    """How many messages have their times before that, the first of them at once."""
+    # 1.1 × 10 is a little more than 11 in floating point, and no message more.
+    return math.ceil(seconds * rate * (1 - 1e-12))
 
 
 def _closed_loop(load: Load, publisher: int, start_ns: int) -> Schedule:

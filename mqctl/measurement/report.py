@@ -52,7 +52,8 @@ class Report:
     """All that is told of a run. Throughput, latency and lateness are of the measured messages, without the warm-up.
 
     `stall_ns` is the longest time in which a subscriber got nothing although a message was due; None where clocks
-    cannot tell. Per second there are whole seconds only.
+    cannot tell. Per second there are whole seconds only. `unsent` had their time in an open loop that ran its course,
+    and never went out.
     """
 
     load: Load
@@ -69,6 +70,7 @@ class Report:
     confirming: Latency
     unclocked: int
     lateness: Lateness
+    unsent: int
     cpu_shares: Mapping[str, float | None]
     dropped: int
     reasons: tuple[str, ...]
@@ -113,6 +115,7 @@ def put_together(load: Load, asked: Confirmation, works: Sequence[Work], *, cut_
         confirming=_latency(each.confirming for each in sent),
         unclocked=sum(each.unclocked for each in heard),
         lateness=_lateness(sent),
+        unsent=0 if cut_short or load.planned is None else load.planned - sum(each.attempted for each in sent),
         cpu_shares={work.worker: work.cpu_share for work in works},
         dropped=sum(each.dropped for each in heard),
         reasons=tuple(dict.fromkeys(reason for each in sent for reason in each.reasons)),

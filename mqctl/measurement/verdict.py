@@ -62,8 +62,9 @@ def judge(report: Report, *, cut_short: ExitCode | None = None, dead: Sequence[s
         dead: A sentence for each worker that died.
     """
     found = [Finding(ExitCode.INCONCLUSIVE, text) for text in dead]
-    found += _delivery(report, partial=cut_short is not None or bool(dead))
-    found += _generator(report)
+    partial = cut_short is not None or bool(dead)
+    found += _delivery(report, partial=partial)
+    found += _generator(report, partial=partial)
     if cut_short is not None:
         found.append(Finding(cut_short, "it was ended before its time"))
     return Judgement(tuple(sorted(found, key=lambda finding: _GRAVITY.index(finding.code))))
@@ -87,7 +88,7 @@ def _delivery(report: Report, *, partial: bool) -> Iterator[Finding]:
         yield Finding(ExitCode.INCONCLUSIVE, f"what became of {books.unknown:,} messages is unknown")
 
 
-def _generator(report: Report) -> Iterator[Finding]:
+def _generator(report: Report, *, partial: bool) -> Iterator[Finding]:
     sends, late, held, _ = report.lateness
     if not sends:
         yield Finding(ExitCode.INCONCLUSIVE, "no message was measured")
@@ -95,6 +96,10 @@ def _generator(report: Report) -> Iterator[Finding]:
         yield Finding(
             ExitCode.INCONCLUSIVE,
             f"{late / sends:.1%} of the messages went out more than 1 ms late{_held(held, late)}: send fewer a second",
+        )
+    if report.unsent and not partial:
+        yield Finding(
+            ExitCode.INCONCLUSIVE, f"{report.unsent:,} of {report.load.planned:,} messages that were due never went out"
         )
     for worker, share in report.cpu_shares.items():
         if share is not None and share >= CPU_SHARE_MAX:

@@ -55,6 +55,10 @@ def test_a_clean_run_passes():
             {"ear": heard(streams=(Arrived(9),), dropped=1)}, Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE,
             "1 messages came faster than mqctl took them, and were dropped",
         ),
+        (
+            {"attempted": 9, "ear": heard(streams=(Arrived(9),))}, Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE,
+            "1 of 10 messages that were due never went out",
+        ),
         ({"sends": 0}, Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, "no message was measured"),
         ({"dead": ("it died",)}, Verdict.INCONCLUSIVE, ExitCode.INCONCLUSIVE, "it died"),
         ({"cut": ExitCode.INTERRUPTED}, Verdict.INCONCLUSIVE, ExitCode.INTERRUPTED, "it was ended before its time"),
@@ -80,6 +84,12 @@ def test_more_lost_than_we_dropped_is_the_brokers_loss():
     judgement = judged(ear=heard(streams=(Arrived(8),), dropped=1))
     assert judgement.code is ExitCode.WRONG
     assert len(judgement.findings) == 2
+
+
+def test_what_a_run_that_was_cut_short_did_not_come_to_is_not_unsent():
+    assert [
+        finding.text for finding in judged(cut=ExitCode.TIMEOUT, attempted=9, ear=heard(streams=(Arrived(9),)))[0]
+    ] == ["it was ended before its time"]
 
 
 @pytest.mark.parametrize("why", [{"cut": ExitCode.INTERRUPTED}, {"dead": ("it died",)}])
