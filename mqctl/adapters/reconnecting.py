@@ -380,7 +380,8 @@ class ReconnectingConnection:
 
 
 def _after(peer: str, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-    """The endpoints, beginning behind the one that was lost: where there is a standby, it is the next."""
+    """The endpoints, each once, beginning behind the one that was lost: where there is a standby, it is the next."""
+    endpoints = tuple(dict.fromkeys(endpoints))
     names = [str(endpoint) for endpoint in endpoints]
     at = names.index(peer) + 1 if peer in names else 0
     return endpoints[at:] + endpoints[:at]

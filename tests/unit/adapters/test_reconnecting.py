@@ -192,6 +192,14 @@ def test_the_next_endpoint_is_tried_first():
     connection.close()
 
 
+def test_an_endpoint_that_is_named_twice_does_not_keep_the_others_from_their_turn():
+    adapter = FakeAdapter()
+    connection, _ = connected(adapter, target=replace(TARGET, endpoints=(A, A, B)))
+    again(connection, adapter)
+    assert adapter.tries[-1].endpoints == (B, A)
+    connection.close()
+
+
 def test_a_message_that_comes_before_its_subscription_is_confirmed_has_its_name_all_the_same():
     adapter = FakeAdapter()
     connection, recorder = connected(adapter)
