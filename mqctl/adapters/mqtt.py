@@ -37,6 +37,9 @@ KEEP_ALIVE_MAX_S: Final = 65_535
 
 _SINCE_5: Final = frozenset({"headers", "content-type", "reply-to", "expires"})
 _CONNACK: Final = 0x20
+_NEW: Final = "new"
+"""A session that the broker did not know before."""
+
 _UNAUTHENTICATED: Final = "unauthenticated"
 """Why RabbitMQ closes a WebSocket, where over TCP it sends a CONNACK."""
 
@@ -107,6 +110,7 @@ def _connect(transport: Transport, target: Target, who: _Identity, deadline: flo
         answer = _login(transport, client, messages, target, deadline)
         terms = _terms(answer, target, who)
         greeting = _greeting(answer, target, who, transport.peer)
+        client.outbox.release_first = greeting.detail["session"] != _NEW
         return MqttConnection(transport, client, messages, greeting=greeting, sink=sink, terms=terms)
     except BaseException:
         transport.kill("refused")
@@ -193,7 +197,7 @@ def _session(answer: Connack, target: Target, who: _Identity) -> str:
     if answer.session_present:
         return "resumed"
     tells = target.mqtt.version != MQTT_3_1 and OFFERS[target.dialect].tells_session
-    return "new" if tells or who.clean else "not told"
+    return _NEW if tells or who.clean else "not told"
 
 
 def _told(properties: Mapping[str, object]) -> dict[str, str]:

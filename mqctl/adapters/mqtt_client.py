@@ -1,4 +1,4 @@
-"""paho-mqtt as clerk: it composes packets, reads all but PUBLISH, and keeps the books of QoS 1 and 2.
+"""paho-mqtt as clerk: it composes and reads all packets but those that carry messages and confirm them.
 
 The bytes are ours both ways. paho would open sockets itself, write from whichever thread holds a packet, so that two
 may change places, keep what does not leave without a bound, and spend twenty times as long on a PUBLISH as is needed.
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from mqctl.adapters.deferred import defer
 from mqctl.errors import ProtocolError
+from mqctl.protocols.mqtt.outbox import Outbox
 from mqctl.protocols.mqtt.reasons import RETURN_CODES
 from mqctl.target import MqttOptions
 
@@ -28,7 +29,7 @@ from paho.mqtt.properties import Properties  # noqa: E402
 from paho.mqtt.reasoncodes import ReasonCode  # noqa: E402
 from paho.mqtt.subscribeoptions import SubscribeOptions  # noqa: E402
 
-__all__ = ["Client", "Connack", "Goodbye", "Packed", "Verdict", "topic_matches_sub"]
+__all__ = ["Client", "Connack", "Goodbye", "Verdict", "topic_matches_sub"]
 
 VERSIONS: Final = {
     "3.1": MQTTProtocolVersion.MQTTv31,
@@ -43,6 +44,20 @@ FOREVER_S: Final = 0xFFFF_FFFF
 """As a session's expiry: never (MQTT 5, 3.1.2.11.2)."""
 
 _PUBLISH: Final = 0x30
+_PUBREC: Final = 0x50
+_PUBCOMP: Final = 0x70
+_ANSWERS: Final = frozenset({0x40, _PUBREC, _PUBCOMP})
+"""What the broker says of a message of ours: PUBACK, PUBREC, PUBCOMP."""
+
+_OTHERS: Final = frozenset({0x20, 0x62, 0x90, 0xB0, 0xD0, 0xE0})
+"""First bytes of what else a broker may send: CONNACK, PUBREL, SUBACK, UNSUBACK, PINGRESP, and in MQTT 5 DISCONNECT."""
+
+_ACKNOWLEDGEMENTS: Final = {1: b"\x40\x02", 2: b"\x50\x02"}
+"""How PUBACK and PUBREC begin, by quality of service."""
+
+_BARE: Final = 2
+"""Bytes of an answer that has no reason code (MQTT 5, 3.4.2.1)."""
+
 _FAILED: Final = 0x80
 _LENGTH_DIGITS: Final = 4
 
@@ -88,19 +103,6 @@ class _NoSocket:
         pass
 
 
-class Packed:
-    """Properties that are bytes already; of all that paho's have, sending needs this alone."""
-
-    __slots__ = ("_data",)
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def pack(self) -> bytes:
-        """The bytes, with their length in front."""
-        return self._data
-
-
 class Client(paho.Client):
     """One connection's packets. A client lives once: a new connection has a new one.
 
@@ -116,7 +118,9 @@ class Client(paho.Client):
     ) -> None:
         self.connack: Connack | None = None
         self.goodbye: Goodbye | None = None
+        self.outbox = Outbox()
         self._composed = _Composed()
+        self._confirmed: list[int] = []
         self._verdicts: list[Verdict] = []
         self._version = VERSIONS[options.version]
         self._five = self._version is MQTTProtocolVersion.MQTTv5
@@ -127,16 +131,13 @@ class Client(paho.Client):
             protocol=self._version,
             reconnect_on_failure=False,
         )
-        # No limit of its own: it would queue what is above, and send that later from the reading thread.
-        self.max_inflight_messages_set(0)
         self._options = options
         self._clean = clean
         self._take_publish = take_publish
         self._parts: list[bytes] = []
         self._held = 0
         self._needed = 2
-        self.on_publish = self._published
-        self.on_subscribe = self._subscribed
+        self.on_subscribe = self._granted
         self.on_unsubscribe = self._subscribed
         self.on_disconnect = self._dismissed
 
@@ -155,20 +156,10 @@ class Client(paho.Client):
         self.connect("broker", keepalive=keep_alive_s, clean_start=self._clean, properties=properties)
         return self.composed()
 
-    def compose_publish(
-        self, topic: str, payload: bytes, qos: int, properties: Packed | None, *, retain: bool
-    ) -> tuple[str, bytes]:
-        """PUBLISH: the name of the request, and the packet; an empty one once the broker has said goodbye."""
-        while True:
-            info = self.publish(topic, payload, qos, retain, properties)  # type: ignore[arg-type]  # see Packed
-            # An id that is still in use after 65,534 others.
-            if info.rc is not MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-                return _of_publish(info.mid), self.composed()
-
     def compose_subscribe(
         self, pattern: str, qos: int, *, skip_retained: bool, headers: Mapping[str, str]
     ) -> tuple[str, bytes]:
-        """SUBSCRIBE, as `compose_publish`."""
+        """SUBSCRIBE: the name of the request, and the packet; an empty one once the broker has said goodbye."""
         if not self._five:
             _, mid = self.subscribe(pattern, qos)
             return _of_subscribe(mid), self.composed()
@@ -180,7 +171,7 @@ class Client(paho.Client):
         return _of_subscribe(mid), self.composed()
 
     def compose_unsubscribe(self, pattern: str) -> tuple[str, bytes]:
-        """UNSUBSCRIBE, as `compose_publish`."""
+        """UNSUBSCRIBE, as `compose_subscribe`."""
         _, mid = self.unsubscribe(pattern)
         return _of_subscribe(mid), self.composed()
 
@@ -189,9 +180,7 @@ class Client(paho.Client):
 
         A message of QoS 2 is the receiver's from PUBREC on, so that is its acknowledgement (MQTT 3.1.1, 4.3.3).
         """
-        for mid, qos in messages:
-            (self._send_pubrec if qos == 2 else self._send_puback)(mid)
-        return self.composed()
+        return b"".join([_ACKNOWLEDGEMENTS[qos] + mid.to_bytes(2, "big") for mid, qos in messages])
 
     def compose_ping(self) -> bytes:
         """PINGREQ."""
@@ -208,8 +197,13 @@ class Client(paho.Client):
         packets, self._composed.packets = self._composed.packets, []
         return b"".join(packets)
 
+    def confirmed(self) -> list[int]:
+        """The ids of the messages of ours that were confirmed since this was last asked."""
+        confirmed, self._confirmed = self._confirmed, []
+        return confirmed
+
     def verdicts(self) -> list[Verdict]:
-        """The answers that came since this was last asked."""
+        """The other answers that came since this was last asked."""
         verdicts, self._verdicts = self._verdicts, []
         return verdicts
 
@@ -245,6 +239,8 @@ class Client(paho.Client):
             at = start + length
             if first & 0xF0 == _PUBLISH:
                 publish(first, buffer[start:at])
+            elif first in _ANSWERS:
+                self._read_answer(first, buffer[start:at])
             else:
                 self._read_packet(first, buffer[start:at])
         self._needed = 2
@@ -261,7 +257,36 @@ class Client(paho.Client):
             raise ValueError("a length has more than four digits")
         return 0, len(buffer) + 1
 
+    def _read_answer(self, kind: int, packet: bytes) -> None:
+        """PUBACK, PUBREC or PUBCOMP. What RabbitMQ has only QoS 1 for, it answers with PUBACK."""
+        mid = packet[0] << 8 | packet[1]
+        code, more = (0, None) if len(packet) == _BARE else self._reason(kind, packet)
+        if code < _FAILED and kind == _PUBREC:
+            self._composed.packets.append(self.outbox.release(mid))
+        elif not self.outbox.end(mid, of_release=kind == _PUBCOMP):
+            return
+        elif code < _FAILED:
+            self._confirmed.append(mid)
+        else:
+            # A PUBREC that refuses the message ends its flow (MQTT 5, 4.3.3).
+            self._verdicts.append(Verdict(str(mid), (code,), _words(kind >> 4, code, more)))
+
+    def _reason(self, kind: int, packet: bytes) -> tuple[int, Properties]:
+        """The reason code of an answer, and its properties."""
+        if not self._five:
+            raise ValueError(f"{PacketTypes.Names[kind >> 4]} is too long")
+        properties = Properties(kind >> 4)
+        if len(packet) > _BARE + 1:
+            properties.unpack(packet[_BARE + 1 :])
+        return packet[_BARE], properties
+
+    def _mid_generate(self) -> int:
+        """The id of any packet that paho composes."""
+        return self.outbox.new_id()
+
     def _read_packet(self, first: int, packet: bytes) -> None:
+        if first not in _OTHERS:
+            raise ValueError(f"{PacketTypes.Names[first >> 4]} out of place")
         self._in_packet["command"] = first
         self._in_packet["remaining_length"] = len(packet)
         self._in_packet["packet"] = bytearray(packet)
@@ -279,6 +304,8 @@ class Client(paho.Client):
 
     def _handle_connack(self) -> MQTTErrorCode:
         """The answer to CONNECT; paho answers some refusals with another CONNECT, and keeps others to itself."""
+        if self.connack is not None:
+            raise ValueError("a second CONNACK")
         packet = bytes(self._in_packet["packet"])
         properties = Properties(PacketTypes.CONNACK)
         code = packet[1]
@@ -291,42 +318,23 @@ class Client(paho.Client):
         self.connack = Connack(code, words, bool(packet[0] & 1), _as_mapping(properties))
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
-    def _handle_pubrec(self) -> MQTTErrorCode:
-        """A PUBREC that refuses the message ends its flow (MQTT 5, 4.3.3); paho would go on with PUBREL."""
-        packet = self._in_packet["packet"]
-        if len(packet) <= 2 or packet[2] < _FAILED:
-            return super()._handle_pubrec()
-        properties = Properties(PacketTypes.PUBREC)
-        if len(packet) > 3:
-            properties.unpack(packet[3:])
-        with self._out_message_mutex:
-            mid = packet[0] << 8 | packet[1]
-            if mid not in self._out_messages:
-                return MQTTErrorCode.MQTT_ERR_SUCCESS
-            return self._do_on_publish(mid, ReasonCode(PacketTypes.PUBREC, identifier=packet[2]), properties)
-
-    def _published(self, _client: paho.Client, _data: Any, mid: int, code: ReasonCode, more: Properties | None) -> None:
-        self._answered(_of_publish(mid), [code], more)
+    def _granted(self, _client: paho.Client, _data: Any, mid: int, codes: list[ReasonCode], more: Properties) -> None:
+        if not codes:
+            raise ValueError("a SUBACK that grants nothing and refuses nothing")
+        self._subscribed(_client, _data, mid, codes, more)
 
     def _subscribed(
         self, _client: paho.Client, _data: Any, mid: int, codes: list[ReasonCode], more: Properties | None
     ) -> None:
-        self._answered(_of_subscribe(mid), codes, more)
-
-    def _answered(self, request: str, codes: list[ReasonCode], more: Properties | None) -> None:
         bad = next((code for code in codes if code.is_failure), None)
         failure = None if bad is None else _words(bad.packetType, bad.value, more)
-        self._verdicts.append(Verdict(request, tuple(code.value for code in codes), failure))
+        self._verdicts.append(Verdict(_of_subscribe(mid), tuple(code.value for code in codes), failure))
 
     def _dismissed(
         self, _client: paho.Client, _data: Any, _flags: object, code: ReasonCode | None, more: Properties | None
     ) -> None:
         if code is not None:
             self.goodbye = Goodbye(code.value, _words(PacketTypes.DISCONNECT, code.value, more))
-
-
-def _of_publish(mid: int) -> str:
-    return str(mid)
 
 
 def _of_subscribe(mid: int | None) -> str:

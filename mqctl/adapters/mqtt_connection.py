@@ -12,7 +12,7 @@ from mqctl.adapters.base import ConnectionStats, EventSink, PendingPublish, Subs
 from mqctl.adapters.ending import Ending, demand
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
-from mqctl.adapters.mqtt_client import Client, Goodbye, Packed, Verdict
+from mqctl.adapters.mqtt_client import Client, Goodbye, Verdict
 from mqctl.adapters.mqtt_messages import TOPICS_KEPT, Messages
 from mqctl.adapters.mqtt_transport import Transport
 from mqctl.adapters.pending import Receipts, Settled
@@ -95,7 +95,8 @@ class MqttConnection:
         self._submitting = threading.Lock()
         self._counting = threading.Lock()
         self._messages_out = 0
-        self._names: dict[Topic, str] = {}
+        self._names: dict[Topic, bytes] = {}
+        """As they are sent, each with its length in front."""
         self._asked: dict[str, int] = {}
         self._subscribed_ns = time.monotonic_ns()
         self._strangers_told = False
@@ -119,13 +120,16 @@ class MqttConnection:
 
     def _hand_over(self) -> None:
         """Pass on what the last bytes brought: verdicts, events, and answers to the broker."""
+        outcomes: dict[str, PublishOutcome] = dict.fromkeys(map(str, self._client.confirmed()), _CONFIRMED)
         verdicts = self._client.verdicts()
         # The answer to SUBSCRIBE may be all that comes after the messages that waited for it.
         self._messages.look_again()
         events, self._messages.events = self._messages.events, []
         if verdicts:
             events += self._shortfalls(verdicts)
-            self._receipts.settle({each.request: _outcome(each) for each in verdicts})
+            outcomes |= {each.request: _outcome(each) for each in verdicts}
+        if outcomes:
+            self._receipts.settle(outcomes)
         self._tell_of_strangers(events)
         if events:
             self._ending.emit(events)
@@ -181,7 +185,7 @@ class MqttConnection:
             pending, packet = self._compose_confirmed(message, name, qos, properties)
         else:
             pending = Settled(Confirmed(min(confirmation, Confirmation.SOCKET)))
-            packet = self._compose(message, name, 0, properties)[1]
+            packet = self._client.outbox.compose(name, message.payload, 0, properties, retain=message.retain)[1]
         try:
             self._transport.write(packet)
         except OSError as error:
@@ -193,26 +197,20 @@ class MqttConnection:
         return pending if confirmation is Confirmation.BROKER else Settled(Confirmed(confirmation))
 
     def _compose_confirmed(
-        self, message: Outgoing, name: str, qos: int, properties: bytes
+        self, message: Outgoing, name: bytes, qos: int, properties: bytes
     ) -> tuple[PendingPublish, bytes]:
-        # One at a time: what is under way must not exceed the window (MQTT 5, 4.9). Written is without this lock.
+        # One at a time: what is under way must not exceed the window (MQTT 5, 4.9). Writing is without this lock.
         with self._submitting:
             self._receipts.wait_for_room(self._terms.offer.in_flight)
-            request, packet = self._compose(message, name, qos, properties)
-            return self._receipts.open(request), packet
+            mid, packet = self._client.outbox.compose(name, message.payload, qos, properties, retain=message.retain)
+            return self._receipts.open(str(mid)), packet
 
-    def _compose(self, message: Outgoing, name: str, qos: int, properties: bytes) -> tuple[str, bytes]:
-        packed = Packed(properties) if properties else None
-        try:
-            return self._client.compose_publish(name, message.payload, qos, packed, retain=message.retain)
-        except ValueError as error:
-            raise UsageError(f"MQTT cannot carry this message: {error}") from error
-
-    def _name(self, topic: Topic) -> str:
+    def _name(self, topic: Topic) -> bytes:
         if len(self._names) >= TOPICS_KEPT:
             self._names.clear()
-        name = self._names[topic] = to_mqtt(topic, self.greeting.dialect)
-        return name
+        name = to_mqtt(topic, self.greeting.dialect).encode()
+        written = self._names[topic] = len(name).to_bytes(2, "big") + name
+        return written
 
     def _broke(self, error: OSError) -> str:
         reason = f"the connection broke: {error.strerror or error}"
@@ -356,7 +354,7 @@ def _qos(message: Outgoing, confirmation: Confirmation) -> int:
     return message.qos
 
 
-def _size(name: str, payload: bytes, qos: int, properties: bytes) -> int:
+def _size(name: bytes, payload: bytes, qos: int, properties: bytes) -> int:
     """Bytes of a PUBLISH."""
-    rest = 2 + len(name.encode()) + (2 if qos else 0) + len(properties) + len(payload)
+    rest = len(name) + (2 if qos else 0) + len(properties) + len(payload)
     return 2 + (rest > 0x7F) + (rest > 0x3FFF) + (rest > 0x1F_FFFF) + rest

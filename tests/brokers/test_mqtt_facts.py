@@ -44,6 +44,8 @@ class Facts:
     """Whether a session keeps what was published at QoS 0."""
     suback_waits: bool = False
     """Whether a subscription is confirmed only once what a session was sent is acknowledged."""
+    takes_unknown_release: bool = True
+    """Whether PUBREL is answered where no message has its id, as it must be; else the broker hangs up."""
     copies: int = 2
     """Of a message that two subscriptions of a connection match."""
     refused_publish: dict[str, type] = dataclasses.field(default_factory=dict)
@@ -84,7 +86,9 @@ FACTS = {
         copies=1,
         refused_publish={"3.1.1": Confirmed, "5": Rejected},
     ),
-    "iotcore": Facts(suback_waits=True, versions=("3.1.1",), refused_publish={"3.1.1": Confirmed}),
+    "iotcore": Facts(
+        suback_waits=True, takes_unknown_release=False, versions=("3.1.1",), refused_publish={"3.1.1": Confirmed}
+    ),
 }
 
 
@@ -263,6 +267,39 @@ def test_a_subscription_behind_what_a_session_kept(clients: Clients, topic: Topi
     else:
         subscribe(again, topic)
         assert len(recorder.deliveries(KEPT)) == KEPT
+    clients.mqtt(client_id=name, mqtt=MqttOptions(clean=True))
+
+
+def test_a_message_is_not_taken_for_one_that_an_earlier_connection_left_half_way(
+    clients: Clients, topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have the same id. Artemis confirmed the new one and dropped it."""
+    name = topic.levels[-1]
+    reader, recorder = clients.mqtt()
+    subscribe(reader, topic)
+    with monkeypatch.context() as patched:
+        patched.setattr("mqctl.protocols.mqtt.outbox.Outbox.release", lambda *_: b"")
+        first, events = clients.mqtt(client_id=name)
+        assert isinstance(first.submit(Outgoing(topic=topic, payload=b"left", qos=2)).outcome(0.5), Unknown | Confirmed)
+        first._transport.kill("cut")
+        events.disconnected()
+    again, _ = clients.mqtt(client_id=name)
+    if clients.facts.takes_unknown_release:
+        assert publish(again, topic, b"new", qos=2) == CONFIRMED
+        recorder.message(b"new")
+    else:
+        assert isinstance(publish(again, topic, b"new", qos=2), Unknown)
+    clients.mqtt(client_id=name, mqtt=MqttOptions(clean=True))
+
+
+def test_the_release_of_a_message_that_there_is_not(clients: Clients, topic: Topic) -> None:
+    """mqctl sends it ahead of a message of QoS 2, where the broker remembers it from before."""
+    name = topic.levels[-1]
+    first, _ = clients.mqtt(client_id=name)
+    first.close()
+    again, _ = clients.mqtt(client_id=name)
+    outcome = publish(again, topic, b"x", qos=2)
+    assert (outcome == CONFIRMED) == clients.facts.takes_unknown_release
     clients.mqtt(client_id=name, mqtt=MqttOptions(clean=True))
 
 

@@ -26,6 +26,7 @@ from mqctl.model import (
     Unknown,
     UnknownCause,
 )
+from mqctl.target import MqttOptions
 from mqctl.testing.recorder import Recorder
 from tests.unit.adapters.fake_mqtt import PATIENCE_S, USUAL, FakeBroker, packet, session, target, text
 
@@ -134,10 +135,34 @@ class TestPublish:
     def test_an_id_still_in_use_is_not_given_again(self):
         with FakeBroker() as broker, session(broker) as (connection, peer, _):
             connection.submit(outgoing())
-            connection._client._last_mid = 65_535
+            for _ in range(65_534):
+                connection._client.outbox.new_id()
             connection.submit(outgoing())
             ids = [int.from_bytes(peer.next("PUBLISH").body[3:5], "big") for _ in range(2)]
             assert ids == [1, 2]
+
+    @pytest.mark.parametrize("version", ["3.1", "3.1.1"])
+    def test_what_an_earlier_connection_left_under_an_id_is_ended_first(self, version):
+        """The broker would take the new message for that one, and drop it (MQTT 3.1.1, 4.4)."""
+        present = b"\1\0" if version == "3.1.1" else b"\0\0"
+        known = {"client_id": "c", "mqtt": MqttOptions(version=version)}
+        with FakeBroker(present) as broker, session(broker, **known) as (connection, peer, _):
+            pending = connection.submit(outgoing(qos=2))
+            assert peer.next("PUBREL").mid == 1
+            assert peer.next("PUBLISH").flags == 4
+            for kind in ("PUBCOMP", "PUBREC"):
+                peer.answer(kind, 1)
+                assert not pending.done()
+            assert peer.next("PUBREL").mid == 1
+            peer.answer("PUBCOMP", 1)
+            assert pending.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+
+    @pytest.mark.parametrize(("options", "qos"), [({}, 2), ({"client_id": "c"}, 1)])
+    def test_where_nothing_can_be_left_nothing_is_ended(self, options, qos):
+        with FakeBroker() as broker, session(broker, **options) as (connection, peer, _):
+            connection.submit(outgoing(qos=qos))
+            peer.next("CONNECT")
+            assert peer._packets.get(timeout=PATIENCE_S).kind == "PUBLISH"
 
     @pytest.mark.parametrize(
         ("said", "message", "says"),
@@ -485,6 +510,12 @@ class TestEnd:
             b"\x30\xff\xff\xff\xff\x01",
             b"\xf0\0",
             b"\x40\x01\0",
+            b"\x40\x03\0\1\0",
+            b"\x41\x02\0\1",
+            b"\x20\x02\0\0",
+            b"\x60\x02\0\1",
+            b"\xc0\0",
+            b"\x90\x02\0\1",
         ],
     )
     def test_nonsense_ends_the_connection_and_what_came_before_is_handed_on(self, data):
