@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mqctl.testing.actors import Consumer, Producer
     from mqctl.testing.contract import AdapterContract, Link, Recorder, Subject, fresh_topic
     from mqctl.testing.history import History
+    from mqctl.testing.offers import lacking
     from mqctl.testing.verdict import Inconclusive, assert_history
     from mqctl.testing.workbench import Connections, Proxies
 
@@ -25,6 +26,7 @@ __all__ = [
     "Subject",
     "assert_history",
     "fresh_topic",
+    "lacking",
 ]
 
 _HOMES = {
@@ -37,6 +39,7 @@ _HOMES = {
     "Proxies": "workbench",
     "Recorder": "recorder",
     "assert_history": "verdict",
+    "lacking": "offers",
 }
 """What is not in `contract`, which brings pytest and all laws with it."""
 

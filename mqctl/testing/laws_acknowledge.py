@@ -9,6 +9,7 @@ import pytest
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.errors import ConnectionLost, UsageError
 from mqctl.model import AckMode, AckToken, Delivery, Topic
+from mqctl.testing.offers import needs
 from mqctl.testing.subject import Subject
 
 
@@ -22,18 +23,21 @@ class AcknowledgeLaws:
         subject.publish(connection, topic, b"x")
         assert recorder.message(b"x").ack is None
 
+    @needs("queue", "individual")
     def test_in_individual_mode_each_message_is_acknowledged_alone(self, subject: Subject) -> None:
         queue = subject.a_queue()
         tokens = self._three_of(subject, queue, AckMode.INDIVIDUAL)
         self._acknowledge_and_leave(subject, tokens[1])
         self._what_comes_again(subject, queue, [b"1", b"3"])
 
+    @needs("queue", "client", "individual")
     def test_in_client_mode_an_acknowledgement_covers_the_earlier_ones(self, subject: Subject) -> None:
         queue = subject.a_queue()
         tokens = self._three_of(subject, queue, AckMode.CLIENT)
         self._acknowledge_and_leave(subject, tokens[1])
         self._what_comes_again(subject, queue, [b"3"])
 
+    @needs("queue", "individual")
     def test_a_token_is_good_once(self, subject: Subject) -> None:
         tokens = self._three_of(subject, subject.a_queue(), AckMode.INDIVIDUAL)
         connection = subject.latest()
@@ -43,6 +47,7 @@ class AcknowledgeLaws:
                 use(tokens[0])
         connection.ack(tokens[1])
 
+    @needs("queue", "individual")
     def test_after_close_an_acknowledgement_raises_and_the_message_comes_again(self, subject: Subject) -> None:
         queue = subject.a_queue()
         tokens = self._three_of(subject, queue, AckMode.INDIVIDUAL)
@@ -52,6 +57,7 @@ class AcknowledgeLaws:
             connection.ack(tokens[0])
         self._what_comes_again(subject, queue, [b"1", b"2", b"3"])
 
+    @needs("queue", "client")
     def test_in_client_mode_the_covered_tokens_are_used_too(self, subject: Subject) -> None:
         tokens = self._three_of(subject, subject.a_queue(), AckMode.CLIENT)
         connection = subject.latest()
@@ -60,6 +66,7 @@ class AcknowledgeLaws:
             connection.ack(tokens[0])
         connection.ack(tokens[2])
 
+    @needs("queue", "individual")
     def test_a_token_of_another_connection_is_refused_and_touches_nothing(self, subject: Subject) -> None:
         queue = subject.a_queue()
         foreign = self._three_of(subject, queue, AckMode.INDIVIDUAL)
@@ -73,22 +80,23 @@ class AcknowledgeLaws:
             stranger.ack(foreign[0])
         owner.ack(foreign[0])
 
+    @needs("queue", "individual", "nack")
     def test_a_refused_message_is_done_with_its_token(self, subject: Subject) -> None:
-        subject.needs("nack")
         tokens = self._three_of(subject, subject.a_queue(), AckMode.INDIVIDUAL)
         connection = subject.latest()
         connection.nack(tokens[0])
         with pytest.raises(UsageError):
             connection.ack(tokens[0])
 
+    @needs("queue", "individual", "link")
     def test_what_a_broken_connection_left_comes_again_and_says_so(self, subject: Subject) -> None:
-        link = subject.a_link()
         queue = subject.a_queue()
         self._three_of(subject, queue, AckMode.INDIVIDUAL)
-        link.cut()
+        subject.a_link().cut()
         again = self._what_comes_again(subject, queue, [b"1", b"2", b"3"])
         assert all(each.redelivered in (True, None) for each in again)
 
+    @needs("queue", "individual")
     def test_a_first_delivery_does_not_claim_to_be_a_second(self, subject: Subject) -> None:
         connection, recorder = subject.connect()
         queue = subject.a_queue()
@@ -99,8 +107,6 @@ class AcknowledgeLaws:
     def _three_of(self, subject: Subject, queue: Topic, mode: AckMode) -> list[AckToken]:
         """Publish three messages, take them and return their tokens."""
         connection, recorder = subject.connect()
-        if mode not in subject.adapter.info.ack_modes:
-            pytest.skip(f"{subject.adapter.info.name} has no ack mode {mode}")
         subject.publish(connection, queue, b"1", b"2", b"3")
         connection.subscribe(SubscribeSpec(topic=queue, ack_mode=mode), timeout_s=subject.patience_s)
         tokens = [delivery.ack for delivery in recorder.deliveries(3)]

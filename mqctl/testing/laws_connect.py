@@ -9,6 +9,7 @@ import pytest
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.errors import ConnectError, ConnectionLost, RefusedError
 from mqctl.model import Connected, Disconnected, Outgoing, Unknown, UnknownCause
+from mqctl.testing.offers import needs
 from mqctl.testing.subject import Subject
 
 
@@ -65,23 +66,23 @@ class ConnectLaws:
         with pytest.raises(ConnectionLost):
             connection.subscribe(SubscribeSpec(topic=subject.topic()), timeout_s=subject.patience_s)
 
+    @needs("link")
     def test_a_broken_connection_is_told_once_and_as_unexpected(self, subject: Subject) -> None:
-        link = subject.a_link()
         connection, recorder = subject.connect()
-        link.cut()
+        subject.a_link().cut()
         assert not recorder.disconnected().expected
         connection.close()
         assert len(recorder.of(Disconnected)) == 1
 
+    @needs("nobody")
     def test_nobody_there_is_a_connect_error(self, subject: Subject) -> None:
-        if subject.nobody is None:
-            pytest.skip("there is always somebody")
+        assert subject.nobody is not None
         with pytest.raises(ConnectError):
             subject.adapter.connect(subject.nobody, sink=lambda _events: None)
 
+    @needs("stranger")
     def test_a_stranger_is_refused(self, subject: Subject) -> None:
-        if subject.stranger is None:
-            pytest.skip("everybody may come in")
+        assert subject.stranger is not None
         with pytest.raises(RefusedError):
             subject.adapter.connect(subject.stranger, sink=lambda _events: None)
 

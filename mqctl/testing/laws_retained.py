@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 
 from mqctl.adapters.base import SubscribeSpec
-from mqctl.errors import UnsupportedError, UsageError
+from mqctl.errors import UsageError
 from mqctl.model import AckMode, Confirmation, Confirmed, Outgoing, Retained, Topic
+from mqctl.testing.offers import needs
 from mqctl.testing.subject import Subject
 
 
 class RetainedLaws:
     """Laws of retained messages and of the quality of service."""
 
+    @needs("retain")
     def test_a_retained_message_greets_newcomers_and_says_so(self, subject: Subject) -> None:
         topic = self._with_a_kept_message(subject)
         connection, recorder = subject.connect()
@@ -21,6 +23,7 @@ class RetainedLaws:
         subject.publish(connection, topic, b"new")
         assert not recorder.message(b"new").retained
 
+    @needs("retain")
     def test_retained_messages_can_be_left_out(self, subject: Subject) -> None:
         topic = self._with_a_kept_message(subject)
         connection, recorder = subject.connect()
@@ -29,6 +32,7 @@ class RetainedLaws:
         recorder.message(b"new")
         assert recorder.payloads == [b"new"]
 
+    @needs("retain")
     def test_retained_messages_can_be_all_that_is_wanted(self, subject: Subject) -> None:
         topic = self._with_a_kept_message(subject)
         connection, recorder = subject.connect()
@@ -38,6 +42,7 @@ class RetainedLaws:
         subject.barrier(connection, recorder)
         assert b"new" not in recorder.payloads
 
+    @needs("retain")
     def test_an_empty_retained_message_clears_what_was_kept(self, subject: Subject) -> None:
         topic = self._with_a_kept_message(subject)
         connection, recorder = subject.connect()
@@ -46,21 +51,18 @@ class RetainedLaws:
         subject.barrier(connection, recorder)
         assert b"kept" not in recorder.payloads
 
-    @pytest.mark.parametrize("qos", [0, 1, 2])
+    @needs("qos")
+    @pytest.mark.parametrize("qos", [0, 1, pytest.param(2, marks=needs("qos-2"))])
     def test_a_message_arrives_with_the_quality_of_service_it_was_sent_with(self, subject: Subject, qos: int) -> None:
-        subject.needs("qos")
         connection, recorder = subject.connect()
         topic = subject.topic()
         connection.subscribe(SubscribeSpec(topic=topic, qos=qos), timeout_s=subject.patience_s)
-        try:
-            pending = connection.submit(Outgoing(topic=topic, payload=b"x", qos=qos))
-        except UnsupportedError as refused:
-            pytest.skip(str(refused))
+        pending = connection.submit(Outgoing(topic=topic, payload=b"x", qos=qos))
         assert pending.outcome(subject.patience_s) == Confirmed(Confirmation.BROKER if qos else Confirmation.SOCKET)
         assert recorder.message(b"x").qos == qos
 
+    @needs("qos", "persistent", "individual")
     def test_what_is_not_confirmed_is_not_persistent_and_not_acknowledged(self, subject: Subject) -> None:
-        subject.needs("qos")
         connection, _ = subject.connect()
         topic = subject.topic()
         with pytest.raises(UsageError):
@@ -70,7 +72,6 @@ class RetainedLaws:
             connection.subscribe(spec, timeout_s=subject.patience_s)
 
     def _with_a_kept_message(self, subject: Subject) -> Topic:
-        subject.needs("retain")
         topic = subject.topic()
         connection, _ = subject.connect()
         subject.publish(connection, topic, b"kept", retain=True)

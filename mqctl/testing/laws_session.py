@@ -9,6 +9,7 @@ import pytest
 from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.errors import UsageError
 from mqctl.model import AckMode, AckToken, Delivery, Topic
+from mqctl.testing.offers import needs
 from mqctl.testing.recorder import Recorder
 from mqctl.testing.subject import Subject
 
@@ -16,6 +17,7 @@ from mqctl.testing.subject import Subject
 class SessionLaws:
     """Laws of sessions that outlive their connection, and of shared subscriptions."""
 
+    @needs("session")
     def test_a_session_keeps_messages_while_its_client_is_away(self, subject: Subject) -> None:
         topic, spec = self._subscribed_and_gone(subject)
         publisher, _ = subject.connect()
@@ -29,6 +31,7 @@ class SessionLaws:
         assert subject.as_published(recorder.payloads) == [*sent, b"new"]
         self._forget(subject, topic)
 
+    @needs("session")
     def test_a_clean_start_forgets_the_session(self, subject: Subject) -> None:
         topic, spec = self._subscribed_and_gone(subject)
         self._forget(subject, topic)
@@ -41,6 +44,7 @@ class SessionLaws:
         assert b"to nobody" not in recorder.payloads
         self._forget(subject, topic)
 
+    @needs("session", "individual")
     def test_what_a_client_does_not_acknowledge_comes_to_it_again(self, subject: Subject) -> None:
         topic, came = self._three_for_a_client(subject, AckMode.INDIVIDUAL)
         connection = subject.latest()
@@ -50,6 +54,7 @@ class SessionLaws:
         connection.close()
         self._what_the_client_gets(subject, topic, [came[2].payload])
 
+    @needs("session", "client")
     def test_in_client_mode_the_earlier_ones_do_not_come_again(self, subject: Subject) -> None:
         topic, came = self._three_for_a_client(subject, AckMode.CLIENT)
         connection = subject.latest()
@@ -60,14 +65,14 @@ class SessionLaws:
         connection.close()
         self._what_the_client_gets(subject, topic, [came[2].payload])
 
+    @needs("session", "individual", "link")
     def test_what_a_broken_connection_left_comes_to_the_client_again(self, subject: Subject) -> None:
-        link = subject.a_link()
         topic, _ = self._three_for_a_client(subject, AckMode.INDIVIDUAL)
-        link.cut()
+        subject.a_link().cut()
         self._what_the_client_gets(subject, topic, [b"1", b"2", b"3"])
 
+    @needs("shared")
     def test_the_members_of_a_group_share_the_messages(self, subject: Subject) -> None:
-        subject.needs("shared")
         topic = subject.topic()
         members = [subject.connect() for _ in range(2)]
         for connection, _ in members:
@@ -88,7 +93,6 @@ class SessionLaws:
         return subject.connect(client_id=topic.levels[-1], mqtt=options)
 
     def _subscribed_and_gone(self, subject: Subject) -> tuple[Topic, SubscribeSpec]:
-        subject.needs("session")
         topic = subject.topic()
         spec = SubscribeSpec(topic=topic)
         connection, _ = self._as_client(subject, topic)
@@ -101,7 +105,6 @@ class SessionLaws:
 
     def _three_for_a_client(self, subject: Subject, mode: AckMode) -> tuple[Topic, list[Delivery]]:
         """Publish three messages to a client with a session, and take them, in whatever order they come."""
-        subject.needs("session")
         topic = subject.topic()
         publisher, _ = subject.connect()
         connection, recorder = self._as_client(subject, topic)

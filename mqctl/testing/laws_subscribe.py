@@ -9,6 +9,7 @@ import pytest
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.errors import UsageError
 from mqctl.model import AckMode, SubscriptionId, Topic
+from mqctl.testing.offers import needs
 from mqctl.testing.subject import Subject
 
 
@@ -42,8 +43,8 @@ class SubscribeLaws:
             recorder.deliveries(2)
             assert subject.as_published(recorder.payloads) == [b"1", b"2"]
 
+    @needs("wildcards")
     def test_a_wildcard_takes_what_it_matches_and_no_more(self, subject: Subject) -> None:
-        subject.needs("wildcards")
         connection, recorder = subject.connect()
         root = subject.topic().levels
         below = [Topic(levels=(*root, *rest)) for rest in (("a", "x"), ("b", "x"), ("a", "y"), ("a", "x", "deep"))]
@@ -54,8 +55,8 @@ class SubscribeLaws:
         matched = [each.payload for each in recorder.deliveries(2) if each.subscription == one]
         assert subject.as_published(matched) == [b"a.x", b"b.x"]
 
+    @needs("wildcards")
     def test_a_subtree_takes_all_levels_below(self, subject: Subject) -> None:
-        subject.needs("wildcards")
         connection, recorder = subject.connect()
         root = subject.topic().levels
         connection.subscribe(SubscribeSpec(topic=Topic(levels=(*root, "**"))), timeout_s=subject.patience_s)
@@ -86,6 +87,7 @@ class SubscribeLaws:
         with pytest.raises(UsageError):
             connection.unsubscribe(SubscriptionId("none"), timeout_s=subject.patience_s)
 
+    @needs("queue")
     def test_consumers_of_a_queue_share_its_messages(self, subject: Subject) -> None:
         queue = subject.a_queue()
         consumers = [subject.connect() for _ in range(2)]
@@ -100,8 +102,8 @@ class SubscribeLaws:
         assert [got[payload] for payload in sent] == [1] * len(sent)
         assert all(set(recorder.payloads) & set(sent) for _, recorder in consumers)
 
+    @needs("prefetch", "queue", "individual")
     def test_prefetch_limits_what_is_under_way(self, subject: Subject) -> None:
-        subject.needs("prefetch")
         connection, recorder = subject.connect()
         queue = subject.a_queue()
         subject.publish(connection, queue, b"1", b"2", b"3")
@@ -115,8 +117,8 @@ class SubscribeLaws:
         connection.ack(first.ack)
         recorder.message(b"2")
 
+    @needs("selector", "headers")
     def test_a_selector_chooses_by_header(self, subject: Subject) -> None:
-        subject.needs("selector")
         connection, recorder = subject.connect()
         topic = subject.topic()
         connection.subscribe(SubscribeSpec(topic=topic, selector="colour = 'red'"), timeout_s=subject.patience_s)
@@ -125,8 +127,8 @@ class SubscribeLaws:
         recorder.message(b"red")
         assert recorder.payloads == [b"red"]
 
+    @needs("durable")
     def test_a_durable_subscription_outlives_its_connection_until_it_is_forgotten(self, subject: Subject) -> None:
-        subject.needs("durable")
         topic = subject.topic()
         client_id = f"client-{topic.levels[-1]}"
         spec = SubscribeSpec(topic=topic, durable=f"durable-{topic.levels[-1]}")

@@ -7,8 +7,9 @@ from collections import Counter
 import pytest
 
 from mqctl.adapters.base import Connection, SubscribeSpec, Transaction
-from mqctl.errors import ConnectionLost, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, UsageError
 from mqctl.model import AckMode, AckToken, Confirmed, Outgoing, Topic, Unknown, UnknownCause
+from mqctl.testing.offers import needs
 from mqctl.testing.recorder import Recorder
 from mqctl.testing.subject import Subject
 
@@ -18,16 +19,12 @@ _THREE = (b"1", b"2", b"3")
 class TransactionLaws:
     """Laws of transactions."""
 
-    def test_a_transaction_begins_where_there_are_any_and_else_nothing_is_sent(self, subject: Subject) -> None:
+    @needs("transactions")
+    def test_an_empty_transaction_is_committed(self, subject: Subject) -> None:
         connection, _ = subject.connect()
-        if "transactions" in subject.adapter.info.features:
-            self._commit(subject, connection.begin())
-            return
-        before = connection.stats()
-        with pytest.raises(UnsupportedError):
-            connection.begin()
-        assert connection.stats().messages_out == before.messages_out
+        self._commit(subject, connection.begin())
 
+    @needs("transactions")
     def test_nothing_of_a_transaction_comes_before_its_commit_and_all_in_order_after(self, subject: Subject) -> None:
         connection, recorder, topic = self._listening(subject)
         transaction = self._sent(connection.begin(), topic)
@@ -38,6 +35,7 @@ class TransactionLaws:
         came = [payload for payload in recorder.payloads if payload in _THREE]
         assert subject.as_published(came) == list(_THREE)
 
+    @needs("transactions")
     def test_transactions_do_not_mix(self, subject: Subject) -> None:
         connection, recorder, topic = self._listening(subject)
         first, second = connection.begin(), connection.begin()
@@ -49,6 +47,7 @@ class TransactionLaws:
         subject.barrier(connection, recorder)
         assert not {b"first", b"first too"} & set(recorder.payloads)
 
+    @needs("transactions")
     def test_nothing_of_an_aborted_transaction_comes(self, subject: Subject) -> None:
         connection, recorder, topic = self._listening(subject)
         aborted = self._sent(connection.begin(), topic).abort().outcome(subject.patience_s)
@@ -58,8 +57,8 @@ class TransactionLaws:
         subject.barrier(connection, recorder)
         assert not set(recorder.payloads) & set(_THREE)
 
+    @needs("transactions")
     def test_what_was_committed_or_aborted_is_used_up(self, subject: Subject) -> None:
-        subject.needs("transactions")
         connection, _ = subject.connect()
         committed, aborted = connection.begin(), connection.begin()
         self._commit(subject, committed)
@@ -71,39 +70,42 @@ class TransactionLaws:
                     use()
         assert isinstance(connection.begin().commit().outcome(subject.patience_s), Confirmed)
 
+    @needs("transactions", "queue", "individual", "transacted-acks")
     def test_a_committed_acknowledgement_counts(self, subject: Subject) -> None:
-        queue = self._queue(subject)
+        queue = subject.a_queue()
         connection, tokens = self._held(subject, queue)
         transaction = connection.begin()
         for token in tokens[:2]:
-            self._acknowledge(transaction, token)
+            transaction.ack(token)
         self._commit(subject, transaction)
         connection.close()
         self._what_is_left(subject, queue, [b"3"])
 
+    @needs("transactions", "queue", "individual", "transacted-acks")
     def test_an_aborted_acknowledgement_does_not_count(self, subject: Subject) -> None:
-        queue = self._queue(subject)
+        queue = subject.a_queue()
         connection, tokens = self._held(subject, queue)
         transaction = connection.begin()
         for token in tokens[:2]:
-            self._acknowledge(transaction, token)
+            transaction.ack(token)
         aborted = transaction.abort().outcome(subject.patience_s)
         assert isinstance(aborted, Confirmed), aborted
         connection.ack(tokens[2])
         connection.close()
         self._what_is_left(subject, queue, [b"1", b"2"])
 
+    @needs("transactions", "queue", "individual", "transacted-acks")
     def test_a_token_is_good_once_within_a_transaction_too(self, subject: Subject) -> None:
-        connection, tokens = self._held(subject, self._queue(subject))
+        connection, tokens = self._held(subject, subject.a_queue())
         transaction = connection.begin()
-        self._acknowledge(transaction, tokens[0])
+        transaction.ack(tokens[0])
         for use in (transaction.ack, connection.ack):
             with pytest.raises(UsageError):
                 use(tokens[0])
         self._commit(subject, transaction)
 
+    @needs("transactions", "link")
     def test_a_lost_connection_makes_a_commit_unknown(self, subject: Subject) -> None:
-        subject.needs("transactions")
         link = subject.a_link()
         connection, _ = subject.connect()
         transaction = self._sent(connection.begin(), subject.topic())
@@ -114,8 +116,8 @@ class TransactionLaws:
         assert isinstance(outcome, Unknown)
         assert outcome.cause is UnknownCause.LOST
 
+    @needs("transactions")
     def test_a_transaction_is_lost_with_its_connection(self, subject: Subject) -> None:
-        subject.needs("transactions")
         connection, _ = subject.connect()
         topic = subject.topic()
         transaction = self._sent(connection.begin(), topic)
@@ -129,7 +131,6 @@ class TransactionLaws:
             connection.begin()
 
     def _listening(self, subject: Subject) -> tuple[Connection, Recorder, Topic]:
-        subject.needs("transactions")
         connection, recorder = subject.connect()
         topic = subject.topic()
         connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
@@ -143,16 +144,6 @@ class TransactionLaws:
     def _commit(self, subject: Subject, transaction: Transaction) -> None:
         outcome = transaction.commit().outcome(subject.patience_s)
         assert outcome == Confirmed(subject.adapter.info.confirmation), outcome
-
-    def _acknowledge(self, transaction: Transaction, token: AckToken) -> None:
-        try:
-            transaction.ack(token)
-        except UnsupportedError as error:
-            pytest.skip(str(error))
-
-    def _queue(self, subject: Subject) -> Topic:
-        subject.needs("transactions")
-        return subject.a_queue()
 
     def _held(self, subject: Subject, queue: Topic) -> tuple[Connection, list[AckToken]]:
         """A connection that holds three messages, and their tokens."""

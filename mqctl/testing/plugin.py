@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from mqctl.testing import offers
 
 if TYPE_CHECKING:
     from mqctl.hub.thread import HubThread
@@ -21,7 +23,11 @@ pytest.register_assert_rewrite(
     "mqctl.testing.laws_acknowledge",
     "mqctl.testing.laws_connect",
     "mqctl.testing.laws_publish",
+    "mqctl.testing.laws_refuse",
+    "mqctl.testing.laws_retained",
+    "mqctl.testing.laws_session",
     "mqctl.testing.laws_subscribe",
+    "mqctl.testing.laws_transactions",
     "mqctl.testing.subject",
 )
 
@@ -32,6 +38,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--mqctl-url", metavar="URL", help="test against this broker, not a hub")
     group.addoption("--mqctl-profile", metavar="NAME", help="test against the broker of a profile of mqctl")
     group.addoption("--mqctl-run-dir", metavar="DIR", help="keep histories there, not in the test's temporary folder")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The markers of the contract."""
+    for marker in offers.MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem() -> Generator[None, object, object]:
+    """Of a law, only the cases that can be."""
+    made = yield
+    if not isinstance(made, list):
+        return made
+    return [each for each in made if not isinstance(each, pytest.Item) or offers.applies(each)]
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import pytest
 
@@ -13,7 +14,10 @@ from mqctl.adapters.base import Adapter, Connection, SubscribeSpec
 from mqctl.faults.link import Link
 from mqctl.model import Confirmed, Outgoing, Topic
 from mqctl.target import Target
+from mqctl.testing.offers import offered
 from mqctl.testing.recorder import Recorder
+
+_GIVEN: Final = ("queue", "link", "nobody", "stranger", "forbidden")
 
 
 def fresh_topic() -> Topic:
@@ -28,58 +32,42 @@ class Subject:
     Args:
         adapter: The transport.
         target: Where it connects; through `link`, if there is one.
-        features: What transport and broker can do together; the transport's own list unless the broker does less.
         topic: Makes a topic that nobody uses.
-        queue: Makes a queue that nobody uses; None where there are no queues.
-        link: Breaks connections; None where there is no network.
+        queue: Makes a queue that nobody uses.
+        link: Breaks connections.
         nobody: Where nobody listens.
         stranger: As somebody whom the broker does not let in.
-        forbidden: A topic that `target`'s user may not publish to.
-        text_only: Whether payloads that are not UTF-8 are refused.
-        ordered: Whether confirmed messages arrive in the order they were published in.
-        payload_max: Bytes of the largest payload that travels in bearable time.
+        forbidden: As whom, and to which topic, nothing may be published.
         patience_s: How long to wait for what must come.
+        offers: What laws may count on; `serve` knows it.
+
+    What is None must be declared as `lacking`.
     """
 
     adapter: Adapter
     target: Target
-    features: frozenset[str] = frozenset()
     topic: Callable[[], Topic] = fresh_topic
     queue: Callable[[], Topic] | None = None
     link: Link | None = None
     nobody: Target | None = None
     stranger: Target | None = None
     forbidden: tuple[Target, Topic] | None = None
-    text_only: bool = False
-    ordered: bool = True
-    payload_max: int = 8 * 1024 * 1024
     patience_s: float = 10.0
+    offers: frozenset[str] = frozenset()
     _open: list[Connection] = field(default_factory=list)
-
-    def needs(self, feature: str) -> None:
-        """Skip the test where the feature is missing."""
-        if feature not in (self.features or self.adapter.info.features):
-            pytest.skip(f"{self.adapter.info.name} at this broker has no {feature}")
-
-    def carries(self, payload: bytes) -> None:
-        """Skip the test where a payload of this size takes too long."""
-        if len(payload) > self.payload_max:
-            pytest.skip(f"{len(payload):,} bytes take too long here")
 
     def as_published(self, payloads: list[bytes]) -> list[bytes]:
         """Payloads that were published in ascending order: as they came, or sorted where the order is not kept."""
-        return payloads if self.ordered else sorted(payloads)
+        return payloads if "order" in self.offers else sorted(payloads)
 
     def a_queue(self) -> Topic:
-        """A fresh queue; skips the test where there are none."""
-        if self.queue is None:
-            pytest.skip(f"{self.adapter.info.name} has no queues")
+        """A fresh queue, for a law that needs one."""
+        assert self.queue is not None
         return self.queue()
 
     def a_link(self) -> Link:
-        """The link; skips the test where there is none."""
-        if self.link is None:
-            pytest.skip(f"{self.adapter.info.name} runs over no network that can break")
+        """The link, for a law that needs it."""
+        assert self.link is not None
         return self.link
 
     def connect(self, **changes: object) -> tuple[Connection, Recorder]:
@@ -111,15 +99,22 @@ class Subject:
         Its subscription stays: Artemis 2.56 now and then never answers an UNSUBSCRIBE of MQTT that meets the end of a
         delivery.
         """
-        topic, mark = self.topic(), secrets.token_hex(8).encode()
+        topic, mark = self.topic(), f"mark-{secrets.token_hex(8)}".encode()
         connection.subscribe(SubscribeSpec(topic=topic), timeout_s=self.patience_s)
         self.publish(connection, topic, mark)
         recorder.message(mark)
 
-    def serve(self) -> Iterator[Subject]:
-        """The body of the fixture `subject`: close at the end what the test opened."""
+    def serve(self, request: pytest.FixtureRequest) -> Iterator[Subject]:
+        """The body of the fixture `subject`: close at the end what the test opened.
+
+        Raises:
+            AssertionError: Something is neither given nor declared as lacking.
+        """
+        offers = offered(request.node)
+        missing = [what for what in _GIVEN if what in offers and getattr(self, what) is None]
+        assert not missing, f"a Subject without {', '.join(missing)}: give it, or declare what is `lacking`"
         try:
-            yield self
+            yield dataclasses.replace(self, offers=offers)
         finally:
             for connection in self._open:
                 connection.close(timeout_s=1.0)

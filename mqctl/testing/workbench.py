@@ -70,31 +70,22 @@ class Proxies:
         """A proxy, listening.
 
         Args:
-            at: Before what: a URL or an endpoint; None is the broker under test. There the test is skipped where
-                nothing can stand between.
+            at: Before what: a URL or an endpoint; None is the broker under test.
 
         Raises:
-            UsageError: The URL is one that has no network, or one of TLS.
+            UsageError: Nothing can stand there between: it is one that has no network, or one of TLS.
         """
         __tracebackhide__ = True
-        match at:
-            case None:
-                return self._before_broker()
-            case Endpoint():
-                return self._stack.enter_context(Link(at))
-            case _:
-                with Hinted():
-                    target = written(at)
-                    if why := _unbreakable(target):
-                        raise UsageError(f"no proxy before {target.name}: {why}")
-                return self._stack.enter_context(Link(target.endpoints[0]))
-
-    def _before_broker(self) -> Link:
-        if why := _unbreakable(self._target):
-            import pytest
-
-            pytest.skip(f"no proxy before {self._target.name}: {why}")
-        return self._stack.enter_context(Link(self._target.endpoints[0]))
+        if isinstance(at, Endpoint):
+            return self._stack.enter_context(Link(at))
+        with Hinted():
+            target = self._target if at is None else written(at)
+            if why := _unbreakable(target):
+                raise UsageError(
+                    f"no proxy before {target.name}: {why}",
+                    hint="name a listener without TLS, or leave the test out with -k or -m",
+                )
+        return self._stack.enter_context(Link(target.endpoints[0]))
 
 
 class Connections:

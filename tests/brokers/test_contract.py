@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import uuid
 from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from mqctl.adapters.stomp import StompAdapter
-from mqctl.model import Dialect, Topic
-from mqctl.protocols.stomp.dialects import READINGS
+from mqctl.model import Topic
 from mqctl.target import Endpoint, Secret, Target, TlsOptions, is_web_socket
-from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.contract import AdapterContract, Link, Subject, lacking
+from tests.brokers.fleet import Fleet
+from tests.brokers.launch import serving
 from tests.brokers.process import HOST, Broker, free_ports
 
-LACKING = {"rabbitmq": {"selector"}}
+SCHEMES = ("stomp", "stomp+ssl", "stomp+ws", "stomp+wss")
+
+LACKING = {
+    "artemis": {"transacted-acks"},
+    "rabbitmq": {"selector"},
+}
 """What a broker cannot do of what the transport can."""
 
+LACKING_OVER_WEB_SOCKET = {
+    "classic": {"binary"},
+    # It closes, and keeps back what it refused.
+    "rabbitmq": {"forbidden"},
+}
 
-@pytest.fixture(params=["stomp", "stomp+ssl", "stomp+ws", "stomp+wss"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+
+def _served() -> Iterator[ParameterSet]:
+    """Each broker over all that it serves."""
+    for name, scheme in itertools.product(serving("stomp"), SCHEMES):
+        over_web_socket = LACKING_OVER_WEB_SOCKET.get(name, set()) if is_web_socket(scheme) else set()
+        marks = pytest.mark.broker(name), lacking(*LACKING.get(name, set()), *over_web_socket)
+        yield pytest.param((name, scheme), marks=marks, id=f"{name}-{scheme}")
 
 
 class TestContract(AdapterContract):
     """All laws."""
 
-    @pytest.fixture
-    def subject(self, broker: Broker, scheme: str) -> Iterator[Subject]:
-        port = broker.ports[scheme]
-        with Link(Endpoint(HOST, port)) as link:
+    adapter = StompAdapter()
+
+    @pytest.fixture(params=_served())
+    def subject(self, fleet: Fleet, request: pytest.FixtureRequest) -> Iterator[Subject]:
+        name, scheme = request.param
+        broker = fleet.get(name)
+        with Link(Endpoint(HOST, broker.ports[scheme])) as link:
             target = Target(
                 scheme=scheme,
                 endpoints=(link.endpoint,),
@@ -40,7 +60,7 @@ class TestContract(AdapterContract):
                 tls=TlsOptions(ca_file=str(broker.ca_file)),
                 vhost=broker.vhost,
             )
-            yield from _subject(broker, target, link).serve()
+            yield from _subject(broker, target, link).serve(request)
 
 
 def _subject(broker: Broker, target: Target, link: Link) -> Subject:
@@ -49,16 +69,12 @@ def _subject(broker: Broker, target: Target, link: Link) -> Subject:
         user=broker.credentials.limited_user,
         password=Secret(broker.credentials.limited_password),
     )
-    web_socket, reading = is_web_socket(target.scheme), READINGS[Dialect(broker.name)]
     return Subject(
-        adapter=StompAdapter(),
+        adapter=TestContract.adapter,
         target=target,
-        features=StompAdapter.info.features - LACKING.get(broker.name, set()),
         queue=lambda: Topic(native=f"/queue/open.{uuid.uuid4().hex[:12]}"),
         link=link,
         nobody=dataclasses.replace(target, endpoints=(Endpoint(HOST, free_ports(1)[0]),)),
         stranger=dataclasses.replace(target, password=Secret("wrong")),
-        # Over WebSocket RabbitMQ closes and keeps back what it refused.
-        forbidden=None if web_socket and reading.web_socket_mute else (limited, Topic(levels=("forbidden", "x"))),
-        text_only=web_socket and not reading.web_socket_binary,
+        forbidden=(limited, Topic(levels=("forbidden", "x"))),
     )

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from mqctl.adapters.base import Adapter, Connection, SubscribeSpec
 from mqctl.adapters.mqtt import MqttAdapter
@@ -17,6 +18,7 @@ from mqctl.errors import ConnectError, ConnectionLost, MqctlError, RefusedError
 from mqctl.model import Confirmation, Confirmed, Delivery, Outgoing, PublishOutcome, Rejected, Topic, Unknown
 from mqctl.target import MqttOptions, Secret, Target, parse_url
 from mqctl.testing.recorder import Recorder
+from tests.brokers.launch import serving
 from tests.brokers.process import Broker
 
 PATIENCE_S = 10.0
@@ -104,9 +106,7 @@ class Clients:
         return self._connect(MqttAdapter(), "mqtt", changes)
 
     def stomp(self) -> tuple[Connection, Recorder]:
-        """Where `/topic/a.b` is what MQTT calls `a/b`; skips where there is no STOMP."""
-        if "stomp" not in self._broker.ports:
-            pytest.skip(f"{self._broker.name} speaks no STOMP")
+        """Where `/topic/a.b` is what MQTT calls `a/b`."""
         prefixed = "stomp-prefixed" in self._broker.ports
         return self._connect(StompAdapter(), "stomp-prefixed" if prefixed else "stomp", {})
 
@@ -130,6 +130,15 @@ class Clients:
         """As somebody who may use `open.` only."""
         credentials = self._broker.credentials
         return {"user": credentials.limited_user, "password": Secret(credentials.limited_password)}
+
+
+def at(name: str, *more: str) -> ParameterSet:
+    return pytest.param(name, *more, marks=pytest.mark.broker(name))
+
+
+of_stomp_too = pytest.mark.parametrize(
+    "mqtt_broker", [at(name) for name in FACTS if name in serving("stomp")], indirect=True
+)
 
 
 @pytest.fixture
@@ -173,6 +182,7 @@ def test_versions(clients: Clients, version: str) -> None:
             clients.mqtt(**options)
 
 
+@of_stomp_too
 def test_the_same_names_meet_over_stomp_and_mqtt(clients: Clients, topic: Topic) -> None:
     stomp, at_stomp = clients.stomp()
     mqtt, at_mqtt = clients.mqtt()
@@ -195,6 +205,7 @@ def test_a_dot_in_a_level(clients: Clients, topic: Topic) -> None:
     assert [delivery.topic for delivery in came] == [f"{name}/x.y"] * clients.facts.dot_comes_back
 
 
+@of_stomp_too
 def test_a_dot_in_a_level_as_stomp_sees_it(clients: Clients, topic: Topic) -> None:
     stomp, at_stomp = clients.stomp()
     mqtt, _ = clients.mqtt()
@@ -319,14 +330,15 @@ def test_overlapping_subscriptions(clients: Clients, topic: Topic) -> None:
     assert len(all_until_mark(mqtt, recorder, below(topic, "mark", "x"))) == clients.facts.copies
 
 
-@pytest.mark.parametrize("version", ["3.1.1", "5"])
+@pytest.mark.parametrize(
+    ("mqtt_broker", "version"),
+    [at(name, version) for name, facts in FACTS.items() for version in facts.refused_publish],
+    indirect=["mqtt_broker"],
+)
 def test_a_message_that_may_not_be_sent(clients: Clients, version: str) -> None:
     """Confirmed is not stored: Classic, Mosquitto over MQTT 3.1.1 and iotcore drop it in silence."""
-    expected = clients.facts.refused_publish.get(version)
-    if expected is None:
-        pytest.skip("this version is not spoken")
     mqtt, _ = clients.mqtt(mqtt=MqttOptions(version=version), **clients.limited())
-    assert isinstance(publish(mqtt, Topic(levels=("forbidden", "x")), b"x"), expected)
+    assert isinstance(publish(mqtt, Topic(levels=("forbidden", "x")), b"x"), clients.facts.refused_publish[version])
 
 
 def test_a_subscription_that_is_not_allowed(clients: Clients) -> None:

@@ -13,7 +13,6 @@ import pytest
 from mqctl.adapters import reconnecting
 from mqctl.adapters.base import SubscribeSpec
 from mqctl.adapters.bayeux import BayeuxAdapter
-from mqctl.errors import TopicError
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.model import (
@@ -25,10 +24,10 @@ from mqctl.model import (
     Resumed,
     Topic,
 )
-from mqctl.protocols.bayeux.spec import Limits
 from mqctl.target import Endpoint, ReconnectOptions, Secret, Target, parse_url
-from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.contract import Link, Subject, lacking
 from mqctl.testing.recorder import Recorder
+from tests.contract.bayeux import BayeuxContract
 
 PASSWORD = Secret(secrets.token_hex(8))
 PATIENCE_S = 10.0
@@ -41,7 +40,8 @@ def hub() -> Iterator[Endpoint]:
         yield parse_url(thread.url).endpoints[0]
 
 
-class TestBayeuxAtTheHub(AdapterContract):
+@lacking("queue", "forbidden")
+class TestBayeuxAtTheHub(BayeuxContract):
     @pytest.fixture(params=["bayeux+http", "bayeux+sse", "bayeux+ws"])
     def subject(self, hub: Endpoint, request: pytest.FixtureRequest) -> Iterator[Subject]:
         with Link(hub) as link:
@@ -49,26 +49,12 @@ class TestBayeuxAtTheHub(AdapterContract):
             with Link(hub) as gone:
                 nowhere = gone.endpoint
             yield from Subject(
-                adapter=BayeuxAdapter(),
+                adapter=self.adapter,
                 target=target,
-                # Its wildcards are the last segment or none, and have tests of their own here.
-                features=frozenset({"headers"}),
                 link=link,
                 nobody=dataclasses.replace(target, endpoints=(nowhere,)),
                 stranger=dataclasses.replace(target, password=Secret("wrong")),
-                payload_max=Limits().body_bytes // 2,
-            ).serve()
-
-    def test_a_topic_comes_back_by_its_name_in_any_script(self, subject: Subject) -> None:
-        """Channels have few characters: all of those come back, and any other is refused before anything is sent."""
-        connection, recorder = subject.connect()
-        topic = Topic(levels=(*subject.topic().levels, "Az09-_!~()$@"))
-        connection.subscribe(SubscribeSpec(topic=topic), timeout_s=subject.patience_s)
-        subject.publish(connection, topic, b"x")
-        assert recorder.message(b"x").topic == ".".join(topic.levels)
-        with pytest.raises(TopicError):
-            connection.submit(Outgoing(topic=Topic(levels=("한국",)), payload=b"x"))
-        assert connection.stats().messages_out == 1
+            ).serve(request)
 
     def test_a_wildcard_takes_one_segment_and_a_subtree_all_of_them(self, subject: Subject) -> None:
         connection, recorder = subject.connect()

@@ -10,14 +10,17 @@ import pytest
 from mqctl.adapters.memory import MemoryAdapter
 from mqctl.model import Topic
 from mqctl.target import Endpoint, Target
-from mqctl.testing.contract import AdapterContract, Subject
+from mqctl.testing.contract import AdapterContract, Subject, lacking
 
 
+@lacking("link", "nobody", "stranger", "forbidden")
 class TestMemory(AdapterContract):
+    adapter = MemoryAdapter()
+
     @pytest.fixture
-    def subject(self) -> Iterator[Subject]:
+    def subject(self, request: pytest.FixtureRequest) -> Iterator[Subject]:
         yield from Subject(
-            adapter=MemoryAdapter(),
+            adapter=self.adapter,
             target=Target(scheme="mem", endpoints=(Endpoint(f"contract-{secrets.token_hex(6)}", 0),)),
             queue=lambda: Topic(native=f"/queue/contract-{secrets.token_hex(6)}"),
-        ).serve()
+        ).serve(request)

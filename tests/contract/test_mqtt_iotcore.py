@@ -12,11 +12,11 @@ import pytest
 
 from mqctl.adapters.mqtt import MqttAdapter
 from mqctl.target import Endpoint, MqttOptions, Secret, Target, TlsOptions, is_web_socket
-from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.contract import AdapterContract, Link, Subject, lacking
 from tests.brokers.launch import launch
 from tests.brokers.process import HOST, Broker
 
-SINCE_5 = frozenset({"headers", "content-type", "reply-to", "expires"})
+BEFORE_5 = lacking("headers", "content-type", "reply-to", "expires")
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,11 @@ def iotcore() -> Iterator[Broker]:
         yield broker
 
 
+@lacking("queue", "stranger", "forbidden", "header-lines")
 class TestMqttAtIotcore(AdapterContract):
-    @pytest.fixture(params=["mqtt", "mqtt+wss", "mqtt-v5"])
+    adapter = MqttAdapter()
+
+    @pytest.fixture(params=[pytest.param("mqtt", marks=BEFORE_5), pytest.param("mqtt+wss", marks=BEFORE_5), "mqtt-v5"])
     def subject(self, iotcore: Broker, request: pytest.FixtureRequest) -> Iterator[Subject]:
         scheme, _, is_5 = request.param.partition("-")
         upstream = Endpoint(HOST, iotcore.ports[request.param])
@@ -43,9 +46,8 @@ class TestMqttAtIotcore(AdapterContract):
             with Link(upstream) as gone:
                 nowhere = gone.endpoint
             yield from Subject(
-                adapter=MqttAdapter(),
+                adapter=self.adapter,
                 target=target,
-                features=MqttAdapter.info.features - (frozenset() if is_5 else SINCE_5),
                 link=link,
                 nobody=dataclasses.replace(target, endpoints=(nowhere,)),
-            ).serve()
+            ).serve(request)

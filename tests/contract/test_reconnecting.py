@@ -17,7 +17,7 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.model import AckMode, Connected, Disconnected, Interrupted, Resumed, Topic
 from mqctl.target import Endpoint, ReconnectOptions, Secret, Target, parse_url
-from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.contract import AdapterContract, Link, Subject, lacking
 
 PASSWORD = Secret(secrets.token_hex(8))
 
@@ -35,9 +35,12 @@ def hub() -> Iterator[Endpoint]:
         yield parse_url(thread.urls[0]).endpoints[0]
 
 
+@lacking("selector", "forbidden")
 class TestReconnecting(AdapterContract):
+    adapter = Lasting()
+
     @pytest.fixture
-    def subject(self, hub: Endpoint) -> Iterator[Subject]:
+    def subject(self, hub: Endpoint, request: pytest.FixtureRequest) -> Iterator[Subject]:
         with Link(hub) as link:
             target = Target(
                 scheme="stomp",
@@ -49,14 +52,13 @@ class TestReconnecting(AdapterContract):
             with Link(hub) as gone:
                 nowhere = gone.endpoint
             yield from Subject(
-                adapter=Lasting(),
+                adapter=self.adapter,
                 target=target,
-                features=StompAdapter.info.features - {"selector"},
                 queue=lambda: Topic(native=f"/queue/contract-{secrets.token_hex(6)}"),
                 link=link,
                 nobody=dataclasses.replace(target, endpoints=(nowhere,)),
                 stranger=dataclasses.replace(target, password=Secret("wrong")),
-            ).serve()
+            ).serve(request)
 
     def test_a_broken_connection_is_told_once_and_as_unexpected(self, subject: Subject) -> None:
         """As interrupted and resumed, and at the end as closed by us."""

@@ -13,7 +13,7 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.model import Topic
 from mqctl.target import Endpoint, Secret, Target, parse_url
-from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.contract import AdapterContract, Link, Subject, lacking
 
 PASSWORD = Secret(secrets.token_hex(8))
 
@@ -24,19 +24,21 @@ def hub() -> Iterator[Endpoint]:
         yield parse_url(thread.urls[0]).endpoints[0]
 
 
+@lacking("selector", "forbidden")
 class TestStompAtTheHub(AdapterContract):
+    adapter = StompAdapter()
+
     @pytest.fixture
-    def subject(self, hub: Endpoint) -> Iterator[Subject]:
+    def subject(self, hub: Endpoint, request: pytest.FixtureRequest) -> Iterator[Subject]:
         with Link(hub) as link:
             target = Target(scheme="stomp", endpoints=(link.endpoint,), user="mqctl", password=PASSWORD)
             with Link(hub) as gone:
                 nowhere = gone.endpoint
             yield from Subject(
-                adapter=StompAdapter(),
+                adapter=self.adapter,
                 target=target,
-                features=StompAdapter.info.features - {"selector"},
                 queue=lambda: Topic(native=f"/queue/contract-{secrets.token_hex(6)}"),
                 link=link,
                 nobody=dataclasses.replace(target, endpoints=(nowhere,)),
                 stranger=dataclasses.replace(target, password=Secret("wrong")),
-            ).serve()
+            ).serve(request)

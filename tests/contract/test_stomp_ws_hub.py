@@ -13,7 +13,7 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.model import Topic
 from mqctl.target import Endpoint, Secret, Target, Url, parse_url
-from mqctl.testing.contract import AdapterContract, Link, Subject
+from mqctl.testing.contract import AdapterContract, Link, Subject, lacking
 
 PASSWORD = Secret(secrets.token_hex(8))
 
@@ -24,9 +24,12 @@ def url() -> Iterator[Url]:
         yield parse_url(thread.url)
 
 
+@lacking("selector", "forbidden")
 class TestStompOverWebSocketAtTheHub(AdapterContract):
+    adapter = StompAdapter()
+
     @pytest.fixture
-    def subject(self, url: Url) -> Iterator[Subject]:
+    def subject(self, url: Url, request: pytest.FixtureRequest) -> Iterator[Subject]:
         with Link(url.endpoints[0]) as link:
             target = Target(
                 scheme="stomp+ws", path=url.path, endpoints=(link.endpoint,), user="mqctl", password=PASSWORD
@@ -34,11 +37,10 @@ class TestStompOverWebSocketAtTheHub(AdapterContract):
             with Link(url.endpoints[0]) as gone:
                 nowhere = gone.endpoint
             yield from Subject(
-                adapter=StompAdapter(),
+                adapter=self.adapter,
                 target=target,
-                features=StompAdapter.info.features - {"selector"},
                 queue=lambda: Topic(native=f"/queue/contract-{secrets.token_hex(6)}"),
                 link=link,
                 nobody=dataclasses.replace(target, endpoints=(nowhere,)),
                 stranger=dataclasses.replace(target, password=Secret("wrong")),
-            ).serve()
+            ).serve(request)

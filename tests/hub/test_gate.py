@@ -108,11 +108,13 @@ def test_a_wrong_expectation_is_one_clear_sentence_with_its_hint(run):
     assert "mqctl/testing" not in output
 
 
-def test_no_proxy_before_tls_is_a_reason_to_skip(run):
+def test_no_proxy_before_tls_is_one_clear_sentence_with_its_hint(run):
     text = "def test_it(mqctl_proxy): mqctl_proxy()\n"
-    code, output = run(text, "--mqctl-url", "stomp+ssl://localhost", "-rs")
-    assert code == 0
-    assert "no proxy before stomp+ssl://localhost:61614: a certificate is not valid" in output
+    code, output = run(text, "--mqctl-url", "stomp+ssl://localhost")
+    assert code == 1
+    assert "UsageError: no proxy before stomp+ssl://localhost:61614: a certificate is not valid" in output
+    assert "hint: name a listener without TLS, or leave the test out" in output
+    assert "mqctl/testing" not in output
 
 
 def test_only_the_plugin_needs_pytest():
