@@ -254,7 +254,11 @@ class MqttConnection:
             if not spec.shared or any(sign in spec.shared for sign in ("/", MQTT_ONE_LEVEL, MQTT_SUBTREE)):
                 raise UsageError(f"a group of subscribers has a name without '/', '+' and '#', not {spec.shared!r}")
             pattern = f"{MQTT_SHARED_PREFIX}{spec.shared}/{pattern}"
-        self._terms.offer.refuse_subscription(wildcard=wildcard, shared=pattern.startswith(MQTT_SHARED_PREFIX))
+        self._terms.offer.refuse_subscription(
+            wildcard=wildcard,
+            shared=pattern.startswith(MQTT_SHARED_PREFIX),
+            retained_only=spec.retained is Retained.ONLY,
+        )
         return pattern
 
     def unsubscribe(self, subscription: SubscriptionId, *, timeout_s: float, forget: bool = False) -> None:

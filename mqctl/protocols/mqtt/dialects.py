@@ -37,20 +37,21 @@ class Offer(NamedTuple):
     usual_qos: int = 1
     tells_session: bool = True
 
-    def refuse_publish(self, qos: int, size: int, *, retain: bool) -> None:
+    def refuse_publish(self, qos: int, size: int, *, retain: bool, option: str = "--qos") -> None:
         """Refuse a message that the broker does not take.
 
         Args:
             qos: Its quality of service.
             size: Bytes of its packet.
             retain: Whether it is to be kept.
+            option: What sets its quality of service.
 
         Raises:
             UnsupportedError: It does not.
         """
         if qos > self.qos:
             raise UnsupportedError(
-                f"{self.broker} takes messages up to QoS {self.qos}, not {qos}", hint=f"use --qos {self.qos}"
+                f"{self.broker} takes messages up to QoS {self.qos}, not {qos}", hint=f"use {option} {self.qos}"
             )
         if retain and not self.retain:
             raise UnsupportedError(f"{self.broker} keeps no retained messages")
@@ -59,7 +60,7 @@ class Offer(NamedTuple):
                 f"{self.broker} takes packets of up to {self.packet_bytes:,} bytes, and this one has {size:,}"
             )
 
-    def refuse_subscription(self, *, wildcard: bool, shared: bool) -> None:
+    def refuse_subscription(self, *, wildcard: bool, shared: bool, retained_only: bool = False) -> None:
         """Refuse a subscription that the broker does not take.
 
         Raises:
@@ -69,6 +70,8 @@ class Offer(NamedTuple):
             raise UnsupportedError(f"{self.broker} has no wildcards over MQTT")
         if shared and not self.shared:
             raise UnsupportedError(f"{self.broker} has no shared subscriptions")
+        if retained_only and not self.retain:
+            raise UnsupportedError(f"{self.broker} keeps no retained messages")
 
 
 OFFERS: Mapping[Dialect | None, Offer] = MappingProxyType(

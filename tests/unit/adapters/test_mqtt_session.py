@@ -266,6 +266,12 @@ class TestSubscribe:
             subscribe(connection)
             assert peer.next("SUBSCRIBE").body[2:] == text("t") + b"\1"
 
+    def test_who_keeps_no_retained_messages_is_asked_for_none(self):
+        with FakeBroker(connack(b"\x25\0"), five=True) as broker, session(broker) as (connection, _, _):
+            with pytest.raises(UnsupportedError, match="no retained messages"):
+                subscribe(connection, retained=Retained.ONLY)
+            subscribe(connection, retained=Retained.SKIP)
+
     @pytest.mark.parametrize("dialect", [Dialect.CLASSIC, Dialect.RABBITMQ])
     def test_brokers_without_groups_are_known(self, dialect):
         with FakeBroker() as broker, session(broker, dialect=dialect) as (connection, _, _):

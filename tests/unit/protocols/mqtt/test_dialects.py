@@ -44,9 +44,14 @@ def test_a_message_that_is_not_taken_is_refused_in_a_sentence(offer, says):
 
 
 @pytest.mark.parametrize(
-    ("offer", "says"), [(Offer(wildcards=False), "no wildcards"), (Offer(shared=False), "no shared subscriptions")]
+    ("offer", "says"),
+    [
+        (Offer(wildcards=False), "no wildcards"),
+        (Offer(shared=False), "no shared subscriptions"),
+        (Offer(retain=False), "no retained messages"),
+    ],
 )
 def test_a_subscription_that_is_not_taken_is_refused_in_a_sentence(offer, says):
     with pytest.raises(UnsupportedError, match=says):
-        offer.refuse_subscription(wildcard=True, shared=True)
+        offer.refuse_subscription(wildcard=True, shared=True, retained_only=True)
     offer.refuse_subscription(wildcard=False, shared=False)
