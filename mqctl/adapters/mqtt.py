@@ -25,6 +25,7 @@ from mqctl.adapters.mqtt_transport import Transport
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError, UsageError
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.mqtt.dialects import OFFERS, offer_of
+from mqctl.protocols.mqtt.properties import sized, string
 from mqctl.protocols.mqtt.reasons import refusal
 from mqctl.target import Endpoint, Target, is_clean, is_encrypted, is_web_socket
 
@@ -98,9 +99,42 @@ def _identify(target: Target) -> _Identity:
         )
     if target.client_id is None and (options.clean is False or options.session_expiry_s):
         raise UsageError("a session is kept under a name", hint="choose one with --client-id")
+    _refuse_odd_texts(target)
+    _refuse_will(target)
     clean = is_clean(options.clean, target.client_id)
     # Not left to the broker: some take no empty id, and the log of those that do is hard to read.
     return _Identity(target.client_id or f"mqctl-{secrets.token_hex(8)}", clean)
+
+
+def _refuse_odd_texts(target: Target) -> None:
+    """What CONNECT cannot carry (MQTT 3.1.1, 3.1.3)."""
+    for name, text in (("a client id", target.client_id), ("a user's name", _user(target))):
+        string(name, text or "")
+    sized("a password", _password(target) or b"")
+    sized("a last will", _bytes(target.mqtt.will_payload))
+
+
+def _refuse_will(target: Target) -> None:
+    options = target.mqtt
+    if options.will_topic is None and (options.will_payload or options.will_qos or options.will_retain):
+        raise UsageError("a last will needs a topic", hint="name it with --will-topic")
+    OFFERS[target.dialect].refuse_publish(options.will_qos, 0, retain=options.will_retain, option="--will-qos")
+
+
+def _user(target: Target) -> str | None:
+    # RabbitMQ takes the virtual host from there.
+    if target.user and target.vhost and target.dialect is Dialect.RABBITMQ:
+        return f"{target.vhost}:{target.user}"
+    return target.user
+
+
+def _password(target: Target) -> bytes | None:
+    return None if target.password is None else _bytes(target.password.reveal())
+
+
+def _bytes(text: str) -> bytes:
+    """What was typed, be it UTF-8 or not."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _connect(transport: Transport, target: Target, who: _Identity, deadline: float, sink: EventSink) -> MqttConnection:
@@ -152,12 +186,10 @@ def _login(transport: Transport, client: Client, messages: Messages, target: Tar
 def _connect_packet(client: Client, target: Target) -> bytes:
     options = target.mqtt
     if target.user is not None:
-        # RabbitMQ takes the virtual host from there.
-        user = f"{target.vhost}:{target.user}" if target.vhost and target.dialect is Dialect.RABBITMQ else target.user
-        client.username_pw_set(user, target.password.reveal() if target.password else None)
+        client.username_pw_set(_user(target), _password(target))  # type: ignore[arg-type]  # bytes go as they are
     if options.will_topic is not None:
         topic = topics.to_mqtt(topics.parse(options.will_topic), target.dialect)
-        client.will_set(topic, options.will_payload.encode(), options.will_qos, options.will_retain)
+        client.will_set(topic, _bytes(options.will_payload), options.will_qos, options.will_retain)
     return client.compose_connect(_keep_alive_s(target))
 
 

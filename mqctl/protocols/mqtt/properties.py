@@ -74,12 +74,12 @@ def _encoded(message: Outgoing) -> Iterator[bytes]:
 
 def _header(name: str, value: str) -> bytes:
     if name in _IDENTIFIERS:
-        return bytes((_IDENTIFIERS[name],)) + _string(name, value)
+        return bytes((_IDENTIFIERS[name],)) + string(name, value)
     if name == CORRELATION:
-        return bytes((Property.CORRELATION_DATA,)) + _string(name, value)
+        return bytes((Property.CORRELATION_DATA,)) + string(name, value)
     if name == CORRELATION_BASE64:
-        return bytes((Property.CORRELATION_DATA,)) + _sized(name, _unbase64(value))
-    return bytes((Property.USER_PROPERTY,)) + _string("a header's name", name) + _string(name, value)
+        return bytes((Property.CORRELATION_DATA,)) + sized(name, _unbase64(value))
+    return bytes((Property.USER_PROPERTY,)) + string("a header's name", name) + string(name, value)
 
 
 def _seconds(text: str) -> int:
@@ -95,18 +95,27 @@ def _unbase64(text: str) -> bytes:
         raise UsageError(f"{CORRELATION_BASE64} is not base64: {error}") from None
 
 
-def _string(name: str, text: str) -> bytes:
-    """UTF-8 with its length in front. Control characters, which a receiver may take as an attack, are not sent."""
+def string(name: str, text: str) -> bytes:
+    """UTF-8 with its length in front. Control characters, which a receiver may take as an attack, are not sent.
+
+    Raises:
+        UsageError: It is no such text; `name` says what it is.
+    """
     try:
         encoded = text.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"{name} is not valid Unicode: {error.reason}") from None
     if _CONTROL.search(text):
         raise UsageError(f"MQTT carries no control characters in {name}: {text!r}")
-    return _sized(name, encoded)
+    return sized(name, encoded)
 
 
-def _sized(name: str, data: bytes) -> bytes:
+def sized(name: str, data: bytes) -> bytes:
+    """Bytes with their length in front.
+
+    Raises:
+        UsageError: They are too many; `name` says what they are.
+    """
     if len(data) > STRING_MAX:
         raise UsageError(f"MQTT carries at most {STRING_MAX:,} bytes in {name}, and this is {len(data):,}")
     return len(data).to_bytes(2, "big") + data

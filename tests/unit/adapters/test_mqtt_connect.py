@@ -126,6 +126,38 @@ class TestUsage:
         assert says in str(error)
         assert error.hint
 
+    @pytest.mark.parametrize(
+        ("changes", "says"),
+        [
+            ({"client_id": "x" * 65_536}, "at most 65,535 bytes in a client id"),
+            ({"client_id": "a\nb"}, "no control characters in a client id"),
+            ({"client_id": "a\udcff"}, "a client id is not valid Unicode"),
+            ({"user": "\udcff"}, "a user's name is not valid Unicode"),
+            ({"user": "u" * 65_535, "vhost": "v", "dialect": Dialect.RABBITMQ}, "bytes in a user's name"),
+            ({"user": "u", "password": Secret("x" * 65_536)}, "at most 65,535 bytes in a password"),
+            ({"mqtt": MqttOptions(will_topic="t", will_payload="x" * 65_536)}, "at most 65,535 bytes in a last will"),
+            ({"mqtt": MqttOptions(will_payload="x")}, "a last will needs a topic"),
+            ({"mqtt": MqttOptions(will_qos=1)}, "a last will needs a topic"),
+            ({"mqtt": MqttOptions(will_retain=True)}, "a last will needs a topic"),
+        ],
+    )
+    def test_what_connect_cannot_carry(self, changes, says):
+        error = failure(endpoints=(Endpoint("127.0.0.1", 1),), **changes)
+        assert isinstance(error, UsageError)
+        assert says in str(error)
+
+    def test_a_will_that_the_broker_does_not_take(self):
+        will = MqttOptions(will_topic="t", will_qos=2)
+        error = failure(endpoints=(Endpoint("127.0.0.1", 1),), mqtt=will, dialect=Dialect.RABBITMQ)
+        assert isinstance(error, UnsupportedError)
+        assert error.hint == "use --will-qos 1"
+
+    def test_a_password_and_a_will_may_be_any_bytes(self):
+        who = {"user": "u", "password": Secret("\udcff"), "client_id": "c"}
+        will = MqttOptions(will_topic="t", will_payload="\udcfe")
+        with FakeBroker() as broker, session(broker, mqtt=will, **who) as (_, peer, _):
+            assert peer.next("CONNECT").body.endswith(text("t") + text(b"\xfe") + text("u") + text(b"\xff"))
+
     def test_the_hub_speaks_no_mqtt(self):
         error = failure(endpoints=(Endpoint("127.0.0.1", 1),), dialect=Dialect.HUB)
         assert isinstance(error, ConfigError)
