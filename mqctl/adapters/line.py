@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from mqctl.adapters.base import Connection, PendingPublish, Transaction
+from mqctl.adapters.base import Connection, ConnectionStats, PendingPublish, Transaction
 from mqctl.adapters.inbox import Inbox
 from mqctl.adapters.repeats import Repeats
 from mqctl.errors import ConnectionLost, UsageError
@@ -98,6 +98,16 @@ def stamped(token: AckToken, owner: object) -> Stamped:
     if not isinstance(native, Stamped) or native.line.owner is not owner:
         raise UsageError("this message was acknowledged before, or came over another connection")
     return native
+
+
+def added(one: ConnectionStats, other: ConnectionStats) -> ConnectionStats:
+    """The counters of two connections together."""
+    return ConnectionStats(
+        one.messages_in + other.messages_in,
+        one.messages_out + other.messages_out,
+        one.bytes_in + other.bytes_in,
+        one.bytes_out + other.bytes_out,
+    )
 
 
 class LineTransaction:

@@ -20,12 +20,20 @@ from typing import Final, Self
 
 from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.ending import refuse_in_sink
-from mqctl.adapters.line import Line, LineTransaction, stamped
+from mqctl.adapters.line import Line, LineTransaction, added, stamped
 from mqctl.adapters.pending import Settled
 from mqctl.adapters.repeats import Repeats
 from mqctl.backoff import Backoff, Policy
 from mqctl.durations import format_duration
-from mqctl.errors import ConnectError, ConnectionLost, MqctlError, OperationTimeout, RefusedError, TlsError
+from mqctl.errors import (
+    ConnectError,
+    ConnectionLost,
+    MqctlError,
+    OperationTimeout,
+    RefusedError,
+    TlsError,
+    UnsupportedError,
+)
 from mqctl.model import (
     AckToken,
     Confirmation,
@@ -188,7 +196,7 @@ class ReconnectingConnection:
     def stats(self) -> ConnectionStats:
         """See `Connection.stats`; of all connections together."""
         line = self._line
-        return self._past if line is None else _sum(self._past, line.connection.stats())
+        return self._past if line is None else added(self._past, line.connection.stats())
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """See `Connection.close`; ends an outage at once."""
@@ -281,7 +289,7 @@ class ReconnectingConnection:
             if self._line is not line:
                 return
             self._line = None
-            self._past = _sum(self._past, line.connection.stats())
+            self._past = added(self._past, line.connection.stats())
             self._lost = event.reason
         if event.expected or self._sink_failed or self._closing.is_set():
             self._end(event)
@@ -313,10 +321,9 @@ class ReconnectingConnection:
             try:
                 line = self._open_again()
             except MqctlError as error:
-                if self._target.reconnect.stubborn:
-                    self._tell_why(error)
-                elif not self._may_pass(error):
+                if not (self._target.reconnect.stubborn or self._may_pass(error)):
                     return Disconnected(time.monotonic_ns(), False, f"{lost.reason}; and then: {error}", error)
+                self._tell_why(error)
                 latest = f" and {attempts} tries; the last: {error}"
             else:
                 self._adopt_again(line, lost.at_ns, attempts)
@@ -325,9 +332,10 @@ class ReconnectingConnection:
         return Disconnected(time.monotonic_ns(), False, f"{lost.reason}; {gave_up}{latest or _NONE_LASTED}")
 
     def _tell_why(self, error: MqctlError) -> None:
-        """Whoever never gives up says at least what is in the way, where that is more than that nobody answers."""
+        """Whoever goes on although the broker answers says what is in the way."""
         reason = str(error)
-        if not self._may_pass(error) and reason != self._told:
+        nobody = isinstance(error, ConnectError | OperationTimeout) and self._may_pass(error)
+        if not nobody and reason != self._told:
             self._told = reason
             with self._telling:
                 self._tell([Fault(time.monotonic_ns(), reason)])
@@ -373,6 +381,8 @@ class ReconnectingConnection:
         match error:
             case TlsError():
                 return not isinstance(error.__cause__, ssl.SSLCertVerificationError)
+            case UnsupportedError():
+                return False
             case RefusedError():
                 return self._target.client_id is not None
             case _:
@@ -385,12 +395,3 @@ def _after(peer: str, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
     names = [str(endpoint) for endpoint in endpoints]
     at = names.index(peer) + 1 if peer in names else 0
     return endpoints[at:] + endpoints[:at]
-
-
-def _sum(one: ConnectionStats, other: ConnectionStats) -> ConnectionStats:
-    return ConnectionStats(
-        one.messages_in + other.messages_in,
-        one.messages_out + other.messages_out,
-        one.bytes_in + other.bytes_in,
-        one.bytes_out + other.bytes_out,
-    )

@@ -24,6 +24,7 @@ from mqctl.errors import (
     ProtocolError,
     RefusedError,
     TlsError,
+    UnsupportedError,
     UsageError,
 )
 from mqctl.model import (
@@ -268,12 +269,20 @@ def test_a_certificate_that_is_not_trusted_stays_so():
     assert recorder.disconnected().error is error
 
 
-def test_a_broker_may_take_our_client_id_for_used_for_a_while():
-    adapter = FakeAdapter(RefusedError("already connected"))
-    target = Target(scheme="fake", endpoints=(A,), client_id="me", reconnect=TARGET.reconnect)
-    connection, _ = connected(adapter, target=target)
+def test_a_broker_may_take_our_client_id_for_used_for_a_while_and_its_word_is_told_once():
+    """It may as well mean the password, which will not pass."""
+    adapter = FakeAdapter(*[RefusedError("already connected")] * 3)
+    connection, recorder = connected(adapter, target=replace(TARGET, client_id="me"))
     again(connection, adapter)
     connection.close()
+    assert [event.reason for event in recorder.of(Fault)] == ["already connected"]
+
+
+def test_what_a_broker_cannot_do_does_not_pass_with_a_client_id_either():
+    adapter = FakeAdapter(error := UnsupportedError("no durable subscriptions"))
+    _, recorder = connected(adapter, target=replace(TARGET, client_id="me"))
+    adapter.lines[0].lose()
+    assert recorder.disconnected().error is error
 
 
 def test_a_line_lost_while_it_is_made_is_another_failure():
