@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable
+from itertools import takewhile
 
 from mqctl.errors import UsageError
 from mqctl.model import AckMode, AckToken, SubscriptionId
@@ -52,7 +53,7 @@ class Ledger:
         return arrival
 
     def token(self, subscription: SubscriptionId, arrival: Arrival) -> AckToken | None:
-        """The token of a message; None where there is nothing to acknowledge, because the subscription just ended."""
+        """The token of a message; None where nobody can acknowledge it, because the subscription just ended."""
         with self._lock:
             waiting = self._waiting.get(subscription)
             if waiting is None:
@@ -76,8 +77,7 @@ class Ledger:
                 raise UsageError("this message was acknowledged before, or came over another connection")
             covered = [arrival]
             if self._modes[token.subscription] is AckMode.CLIENT:
-                earlier = iter(tuple(waiting))
-                covered = [arrival, *iter(lambda: next(earlier), arrival)]
+                covered = [*takewhile(lambda each: each is not arrival, waiting), arrival]
             for each in covered:
                 del waiting[each]
             return self._done(covered)

@@ -96,7 +96,8 @@ class Messages:
             self._subscriptions[subscription] = _Subscription(subscription, pattern, spec.ack_mode, spec.retained)
             self._ended.discard(pattern)
             self._routes = {}
-            self._look_again = bool(self._held)
+            # Even if nothing is held: the reading thread may be about to hold a message that found no subscription.
+            self._look_again = self._hold
         return subscription
 
     def pattern(self, subscription: SubscriptionId) -> str | None:
@@ -163,6 +164,9 @@ class Messages:
             self._finish(arrival)
         elif arrival is not None:
             delivery.ack = self.ledger.token(subscription.id, arrival)
+            if delivery.ack is None:
+                # Its subscription just ended. Left alone, it would hold up all that come after it.
+                self._finish(arrival)
         self.count += 1
         self.events.append(delivery)
 
