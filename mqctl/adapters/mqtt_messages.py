@@ -197,6 +197,8 @@ class Messages:
             self._sort(each.topic, each.delivery, route, each.arrival)
 
     def _route(self, topic: bytes) -> _Route:
+        if not topic:
+            raise ProtocolError("the broker sent a message without a topic")
         name = topic.decode(errors="backslashreplace")
         with self._lock:
             whose = next((each for each in self._subscriptions.values() if _matches(each.pattern, name)), None)

@@ -44,7 +44,7 @@ class Property(enum.IntEnum):
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """What a text must not (NUL) or should not contain (MQTT 5, 1.5.4). Mosquitto hangs up on all of them."""
 
-_WIDTHS: Final = {Property.PAYLOAD_FORMAT: 1, Property.MESSAGE_EXPIRY: 4, Property.TOPIC_ALIAS: 2}
+_WIDTHS: Final = {Property.PAYLOAD_FORMAT: 1, Property.MESSAGE_EXPIRY: 4}
 _TEXTS: Final = {Property.CONTENT_TYPE: CONTENT_TYPE, Property.RESPONSE_TOPIC: REPLY_TO}
 _IDENTIFIERS: Final = {header: identifier for identifier, header in _TEXTS.items()}
 
@@ -183,6 +183,9 @@ def _read(data: bytes, at: int, headers: dict[str, str]) -> int:
         headers.update((_correlation(value),))
     elif identifier == Property.SUBSCRIPTION_IDENTIFIER:
         _, at = read_varint(data, at)
+    elif identifier == Property.TOPIC_ALIAS:
+        # Our CONNECT allows none, and its topic would be lost (MQTT 5, 3.3.2.3.4).
+        raise ProtocolError("the broker sent a topic alias, which it was not allowed")
     else:
         at, width = at + _WIDTHS[Property(identifier)], _WIDTHS[Property(identifier)]
         if identifier == Property.MESSAGE_EXPIRY:

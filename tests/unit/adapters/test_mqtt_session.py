@@ -511,6 +511,7 @@ class TestEnd:
         "data",
         [
             b"\x30\x01\0",
+            b"\x30\x03\0\0x",
             b"\x32\x03\0\x01t",
             b"\x36\x07\0\x01t\0\1xx",
             b"\x30\xff\xff\xff\xff\x01",
@@ -531,6 +532,15 @@ class TestEnd:
             recorder.message(b"fine")
             assert not recorder.disconnected().expected
             assert "the broker sent" in recorder.disconnected().reason
+
+    def test_a_topic_alias_ends_the_connection(self):
+        with FakeBroker(five=True) as broker, session(broker) as (connection, peer, recorder):
+            subscribe(connection)
+            peer.sock.sendall(
+                packet("PUBLISH", text("t") + b"\3\x23\0\1x") + packet("PUBLISH", text("") + b"\3\x23\0\1y")
+            )
+            assert "a topic alias" in recorder.disconnected().reason
+            assert not recorder.payloads
 
     def test_a_refusal_that_is_cut_short_ends_the_connection(self):
         with FakeBroker(five=True) as broker, session(broker) as (connection, peer, recorder):

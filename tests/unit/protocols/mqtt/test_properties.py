@@ -77,8 +77,13 @@ def test_of_headers_with_one_name_the_first_counts():
 
 
 def test_properties_that_say_nothing_to_a_reader_are_skipped():
-    data = packed(PayloadFormatIndicator=1, TopicAlias=3, SubscriptionIdentifier=300, ContentType="t")
+    data = packed(PayloadFormatIndicator=1, SubscriptionIdentifier=300, ContentType="t")
     assert decode(data, 0) == ({"content-type": "t"}, len(data))
+
+
+def test_a_topic_alias_was_not_allowed():
+    with pytest.raises(ProtocolError, match="a topic alias"):
+        decode(packed(TopicAlias=3), 0)
 
 
 def test_a_byte_order_mark_is_a_character_like_others():
