@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from mqctl.errors import ConfigError
 from mqctl.model import Dialect
+
+_T = TypeVar("_T")
 
 
 class Secret:
@@ -93,6 +97,7 @@ class Target:
     scheme: str
     endpoints: tuple[Endpoint, ...]
     path: str = ""
+    query: Secret | None = None
     user: str | None = None
     password: Secret | None = None
     tls: TlsOptions = SYSTEM_TRUST
@@ -107,17 +112,18 @@ class Target:
     @property
     def name(self) -> str:
         """The URL without credentials, for people."""
-        return f"{self.scheme}://{','.join(map(str, self.endpoints))}{self.path}"
+        return f"{self.scheme}://{','.join(map(str, self.endpoints))}{self.path}{'?***' if self.query else ''}"
 
 
 class Url(NamedTuple):
-    """A parsed broker URL. `user` and `password` are percent-decoded."""
+    """A parsed broker URL. `user` and `password` are percent-decoded; `query` is as written, and may hold a token."""
 
     scheme: str
     endpoints: tuple[Endpoint, ...]
     path: str
     user: str | None
     password: Secret | None
+    query: Secret | None = None
 
 
 ALIASES = {
@@ -165,6 +171,7 @@ PORT_MAX = 65_535
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 _NO_PORT = re.compile(r":(?!//|\d{1,5}(?:[,/]|$)).*", re.DOTALL)
 _HOSTS = re.compile(r"[\w.,:<>\[\]+/-]*")
+_QUERY = re.compile(r"([?#]).+", re.DOTALL)
 _SHAPE = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*)://(?P<rest>.+)", re.DOTALL)
 
 
@@ -183,10 +190,11 @@ def parse_url(text: str) -> Url:
     first = parts[0]
     if any(part.scheme != first.scheme for part in parts):
         raise ConfigError(f"a failover list keeps to one scheme: {_without_password(text)!r}")
+    path, query = _shared(part.path for part in parts), _shared(part.query for part in parts)
     endpoints = tuple(endpoint for part in parts for endpoint in part.endpoints)
     user = next((part.user for part in parts if part.user is not None), None)
     password = next((part.password for part in parts if part.password is not None), None)
-    return Url(first.scheme, endpoints, first.path, user, password)
+    return Url(first.scheme, endpoints, path or "", user, password, query)
 
 
 def with_protocol(url: Url, protocol: str | None) -> Url:
@@ -239,6 +247,14 @@ def parse_endpoint(text: str) -> Endpoint:
     return Endpoint(host.strip("[]") or "127.0.0.1", int(port))
 
 
+def _shared(said: Iterable[_T]) -> _T | None:
+    """What all parts of a failover list mean, though not each has to say it."""
+    different = {each for each in said if each}
+    if len(different) > 1:
+        raise ConfigError("a failover list keeps to one path and one query", hint="write them behind the last host")
+    return different.pop() if different else None
+
+
 def _split_list(text: str) -> list[str]:
     """A later element may leave out the scheme: `stomp://a,b:61614`."""
     scheme, separator, _ = text.partition("://")
@@ -247,6 +263,8 @@ def _split_list(text: str) -> list[str]:
     items = [item for item in text.split(",") if item.strip()]
     if any("@" in item and "://" not in item for item in items):
         raise _bad_login(text)
+    if any("?" in item and "://" not in after for item, after in pairwise(items)):
+        raise ConfigError(f"a ',' in the query of {_without_password(text)!r}", hint="write %2C for it")
     return [item if "://" in item else f"{scheme}://{item.strip()}" for item in items] or [text]
 
 
@@ -271,31 +289,49 @@ def _parse_one(text: str, whole: str) -> Url:
         ) from None
     if "@" in split.path + split.query + split.fragment:
         raise _bad_login(whole)
-    if split.query or split.fragment:
-        raise ConfigError(
-            f"a broker URL has no '?' or '#': {_without_password(whole)!r}",
-            hint="options have flags and profile settings; write %3F and %23 in a path",
-        )
+    _check_rest(scheme, split, whole)
     return Url(
         scheme,
         (Endpoint(split.hostname or "localhost", DEFAULT_PORTS.get(scheme, 0) if port is None else port),),
         split.path,
         unquote(split.username) if split.username else None,
         Secret(unquote(split.password)) if split.password else None,
+        Secret(split.query) if split.query else None,
     )
+
+
+def _check_rest(scheme: str, split: SplitResult, whole: str) -> None:
+    """Refuse what nobody would be told of: only a server of HTTP hears path and query, and none a fragment."""
+    if split.fragment:
+        raise ConfigError(f"a broker URL has no '#': {_without_password(whole)!r}", hint="write %23 for one in a path")
+    if is_http(scheme):
+        return
+    if split.query:
+        raise ConfigError(
+            f"{scheme}:// has no '?': {_without_password(whole)!r}", hint="options have flags and profile settings"
+        )
+    if scheme.partition("+")[0] in PROTOCOLS and split.path.strip("/"):
+        raise ConfigError(
+            f"{scheme}:// has no path",
+            hint="--vhost names a virtual host; over WebSocket, where there is a path, the scheme is "
+            + (f"{scheme.partition('+')[0]}+wss" if is_encrypted(scheme) else f"{scheme}+ws"),
+        )
 
 
 def _bad_login(text: str) -> ConfigError:
     return ConfigError(
-        f"bad user, password or port in {_without_password(text)!r}",
-        hint="in a user or password write %2C for ',', %2F for '/', %3A for ':', %40 for '@', %23 for '#', %3F for '?'",
+        f"bad user, password, port or query in {_without_password(text)!r}",
+        hint="in a user, password or query write %2C for ',', %40 for '@', %23 for '#', and in the first two "
+        "%2F for '/', %3A for ':', %3F for '?'",
     )
 
 
 def _without_password(text: str) -> str:
-    """The URL or list for a message, without all that may be a user or a password, well formed or not."""
+    """The URL or list for a message, without all that may be a user, a password or a token, well formed or not."""
     head, at, tail = text.rpartition("@")
     if not at:
-        return _NO_PORT.sub(":***", text)
+        return _NO_PORT.sub(":***", _QUERY.sub(r"\1***", text))
     scheme = _SCHEME.match(head)
-    return f"{scheme.group()}***@{tail if _HOSTS.fullmatch(tail) else '***'}" if scheme else "***"
+    # Behind a '?', the last '@' may be in a token.
+    plain = _HOSTS.fullmatch(tail) and not _QUERY.search(head)
+    return f"{scheme.group()}***@{tail if plain else '***'}" if scheme else "***"

@@ -21,6 +21,11 @@ class ConnectProxy:
         hosts: Names that it resolves, and the endpoints behind them; for others it answers 502.
         login: `user:password` without which it answers 407.
         answer: Sent instead of all that, to whatever comes; then it hangs up.
+
+    Attributes:
+        endpoint: Where it listens.
+        asked: The hosts that it was asked for.
+        passed_on: What clients said through it.
     """
 
     def __init__(
@@ -32,6 +37,7 @@ class ConnectProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.endpoint = Endpoint(*self._listener.getsockname())
         self.asked: list[str] = []
+        self.passed_on = b""
         self._sockets = [self._listener]
         self._threads = [threading.Thread(target=self._accept)]
 
@@ -70,7 +76,7 @@ class ConnectProxy:
                 return
             self._sockets.append(far)
             self._begin(self._relay, far, near)
-            self._relay(near, far)
+            self._relay(near, far, note=True)
 
     def _answered(self, request: str) -> tuple[bytes, socket.socket | None]:
         if self._answer is not None:
@@ -84,9 +90,10 @@ class ConnectProxy:
             return b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 12\r\n\r\nno such host", None
         return OPEN, socket.create_connection(self._hosts[asked[1]])
 
-    def _relay(self, source: socket.socket, drain: socket.socket) -> None:
+    def _relay(self, source: socket.socket, drain: socket.socket, *, note: bool = False) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self.passed_on += data if note else b""
                 drain.sendall(data)
             drain.shutdown(socket.SHUT_WR)
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final
 
-from mqctl.adapters.bayeux_http import Cookies, HttpSocket, no_http, refused
+from mqctl.adapters.bayeux_http import Cookies, HttpSocket, Place, no_http, refused
 from mqctl.adapters.stream import READ_BYTES, RulesError, Stream
 from mqctl.errors import ProtocolError
 from mqctl.protocols.bayeux.spec import EVENT_STREAM
@@ -48,7 +48,7 @@ class EventLane:
 
     Args:
         dial: Connects.
-        where: The host and port for people and for the header Host, and the path of Bayeux.
+        where: The server and its path.
         headers: Of each request.
         cookies: Shared with the lanes of the same client.
         limit_bytes: Most that one event may hold.
@@ -57,14 +57,14 @@ class EventLane:
     def __init__(
         self,
         dial: Callable[[], Stream],
-        where: tuple[str, str],
+        where: Place,
         headers: Mapping[str, str],
         cookies: Cookies,
         limit_bytes: int,
     ) -> None:
         self._dial = dial
-        self._peer, self._path = where
-        self._headers = {"Host": self._peer, "Accept": EVENT_STREAM, "Cache-Control": "no-store", **headers}
+        self._where = where
+        self._headers = {"Host": where.peer, "Accept": EVENT_STREAM, "Cache-Control": "no-store", **headers}
         self._cookies = cookies
         self._limit_bytes = limit_bytes
         self._changing = threading.Lock()
@@ -96,22 +96,23 @@ class EventLane:
         sock = HttpSocket(stream, None if wait_s is None else time.monotonic() + wait_s)
         http = HTTPConnection("")
         http.sock = sock
-        path = f"{self._path.rstrip('/')}/{client_id}"
         try:
-            http.request("GET", path, headers={**self._headers, **self._cookies.header()})
+            http.request(
+                "GET", self._where.below(client_id).asked_for, headers={**self._headers, **self._cookies.header()}
+            )
             sock.transmit(wait_s)
             response = http.getresponse()
         except HTTPException as error:
             if isinstance(error, OSError):
                 raise
-            raise no_http(self._peer, sock.first, error) from error
+            raise no_http(self._where, sock.first, error) from error
         # Its id is a secret.
-        shown = f"{self._path.rstrip('/')}/…"
+        shown = self._where.below("…")
         if response.status != HTTPStatus.OK:
-            raise refused(self._peer, shown, response, response.read(_SHOWN_BYTES))
+            raise refused(shown, response, response.read(_SHOWN_BYTES))
         kind = response.headers.get_content_type()
         if kind != EVENT_STREAM:
-            raise ProtocolError(f"{self._peer} has no event stream at {shown}, but {kind}")
+            raise ProtocolError(f"{shown.peer} has no event stream at {shown.path}, but {kind}")
         sock.patience(None)
         return response
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import time
@@ -10,12 +9,12 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from http.cookies import CookieError, SimpleCookie
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from mqctl.adapters.stream import Stream
-from mqctl.adapters.wire import plain_words
+from mqctl.adapters.wire import basic, discreet, plain_words, request_target, secrets_of
 from mqctl.errors import MqctlError, ProtocolError, RefusedError, TlsError
-from mqctl.target import Target
+from mqctl.target import Secret, Target
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -25,7 +24,8 @@ KEPT_AT_LEAST_S: Final = 1.0
 """No server gives up an idle connection sooner: one that is gone by then was broken."""
 
 _BUFFER_BYTES: Final = 64 * 1024
-_SHOWN_BYTES: Final = 24
+_FIRST_BYTES: Final = 4096
+_SHOWN_CHARACTERS: Final = 24
 _HINTS: Final = {
     401: "whatever stands in front of the server wants credentials: see --user and --password",
     403: "the server, or what stands in front of it, lets only some addresses or origins in",
@@ -66,8 +66,30 @@ def authorization(target: Target) -> dict[str, str]:
     """For a gateway that asks for it; servers that know the extension find the same in the handshake."""
     if target.user is None:
         return {}
-    password = target.password.reveal() if target.password else ""
-    return {"Authorization": f"Basic {base64.b64encode(f'{target.user}:{password}'.encode()).decode()}"}
+    return {"Authorization": f"Basic {basic(target.user, target.password)}"}
+
+
+class Place(NamedTuple):
+    """What a server serves Bayeux at: its host and port, path and query. `secrets` it may say, but not we."""
+
+    peer: str
+    path: str
+    query: Secret | None
+    secrets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, peer: str, target: Target) -> Self:
+        """A peer's, as the target has it."""
+        return cls(peer, target.path, target.query, secrets_of(target))
+
+    def below(self, name: str) -> Place:
+        """A place in it."""
+        return self._replace(path=f"{self.path.rstrip('/')}/{name}")
+
+    @property
+    def asked_for(self) -> str:
+        """How a request names it."""
+        return request_target(self.path, self.query)
 
 
 class HttpLane:
@@ -75,17 +97,15 @@ class HttpLane:
 
     Args:
         dial: Connects.
-        where: The host and port for people and for the header Host, and the path.
+        where: The server and its path.
         headers: Of each request.
         cookies: Shared with other lanes of the same client.
     """
 
-    def __init__(
-        self, dial: Callable[[], Stream], where: tuple[str, str], headers: Mapping[str, str], cookies: Cookies
-    ) -> None:
+    def __init__(self, dial: Callable[[], Stream], where: Place, headers: Mapping[str, str], cookies: Cookies) -> None:
         self._dial = dial
-        self._peer, self._path = where
-        self._headers = {"Host": self._peer, **headers}
+        self._where = where
+        self._headers = {"Host": where.peer, **headers}
         self._cookies = cookies
         self._stream: Stream | None = None
         self._aborted = False
@@ -111,7 +131,7 @@ class HttpLane:
         http = HTTPConnection("")
         http.sock = sock
         try:
-            http.request("POST", self._path, body, {**self._headers, **self._cookies.header()})
+            http.request("POST", self._where.asked_for, body, {**self._headers, **self._cookies.header()})
             sock.transmit(wait_s)
             on_sent()
             response = http.getresponse()
@@ -121,12 +141,12 @@ class HttpLane:
         except HTTPException as error:
             if isinstance(error, OSError):
                 raise
-            raise no_http(self._peer, sock.first, error) from error
+            raise no_http(self._where, sock.first, error) from error
         self._used = time.monotonic()
         if response.will_close:
             self.abandon()
         if response.status != HTTPStatus.OK:
-            raise refused(self._peer, self._path, response, answered)
+            raise refused(self._where, response, answered)
         return answered
 
     def _fresh(self) -> Stream:
@@ -201,7 +221,7 @@ class HttpSocket(io.RawIOBase):
         if not self._rest:
             self._stream.read_timeout(None if self._deadline is None else max(0.0, self._deadline - time.monotonic()))
             self._rest = self._stream.read()
-            self.first = self.first or self._rest[:_SHOWN_BYTES]
+            self.first = self.first or self._rest[:_FIRST_BYTES]
         view = memoryview(buffer)
         part, self._rest = self._rest[: len(view)], self._rest[len(view) :]
         view[: len(part)] = part
@@ -223,19 +243,19 @@ def _is_idle(stream: Stream) -> bool:
     return False
 
 
-def no_http(peer: str, first: bytes, error: HTTPException) -> MqctlError:
+def no_http(where: Place, first: bytes, error: HTTPException) -> MqctlError:
     """What it means that an answer is none in HTTP."""
     if first.startswith(_TLS_RECORDS):
-        return TlsError(f"{peer} speaks TLS, and this was a plain connection", hint="use the scheme bayeux+https")
-    shown = first.decode("ascii", "backslashreplace")
-    return ProtocolError(f"{peer} does not speak HTTP: it says {shown!r} ({type(error).__name__})")
+        return TlsError(f"{where.peer} speaks TLS, and this was a plain connection", hint="use the scheme bayeux+https")
+    shown = discreet(first.decode("ascii", "backslashreplace"), where.secrets)[:_SHOWN_CHARACTERS]
+    return ProtocolError(f"{where.peer} does not speak HTTP: it says {shown!r} ({type(error).__name__})")
 
 
-def refused(peer: str, path: str, response: HTTPResponse, body: bytes) -> MqctlError:
+def refused(where: Place, response: HTTPResponse, body: bytes) -> MqctlError:
     """What an answer means that is not the one."""
-    said = f"{response.status} {response.reason}".rstrip()
-    words = plain_words(body)
+    said = discreet(f"{response.status} {response.reason}".rstrip(), where.secrets)
+    words = plain_words(body, where.secrets)
     return RefusedError(
-        f"{peer} has no Bayeux for us at {path}: {said}{f': {words}' if words else ''}",
+        f"{where.peer} has no Bayeux for us at {where.path}: {said}{f': {words}' if words else ''}",
         hint=_HINTS.get(response.status),
     )

@@ -13,7 +13,7 @@ from typing import Final
 
 from mqctl.adapters.bayeux_carrier import Piece, Taker, closing_words, wait_s
 from mqctl.adapters.bayeux_events import EventLane
-from mqctl.adapters.bayeux_http import Cookies, HttpLane, authorization
+from mqctl.adapters.bayeux_http import Cookies, HttpLane, Place, authorization
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
 from mqctl.protocols.bayeux.client_actions import SILENT, Lane
@@ -54,7 +54,7 @@ class PollingCarrier:
         self.bytes_out = 0
         self._peer = peer
         self._grace_s = target.heart_beat_s or None
-        where, cookies, login = (peer, target.path), cookies or Cookies(), authorization(target)
+        where, cookies, login = Place.of(peer, target), cookies or Cookies(), authorization(target)
         headers = {"Content-Type": MEDIA_TYPE, **login}
         self._requests = HttpLane(dial, where, headers, cookies)
         self._connects = HttpLane(dial, where, headers, cookies)

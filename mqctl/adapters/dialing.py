@@ -119,10 +119,16 @@ class Dialer:
         stream = self._secured(self._reached(endpoint, deadline), endpoint, deadline)
         if not is_web_socket(self._target.scheme):
             return stream
-        from mqctl.adapters import websocket  # noqa: PLC0415 - its library is imported where it is used
+        from mqctl.adapters import websocket, wire  # noqa: PLC0415 - their libraries are imported where they are used
 
         offer = websocket.Offer(
-            self._target.scheme, self._target.path, self._subprotocols, self._text, self._end, self._headers
+            scheme=self._target.scheme,
+            target=wire.request_target(self._target.path or websocket.USUAL_PATH, self._target.query),
+            subprotocols=self._subprotocols,
+            text=self._text,
+            end=self._end,
+            headers=self._headers,
+            secrets=wire.secrets_of(self._target),
         )
         return websocket.agreed(stream, endpoint, offer, deadline)
 

@@ -11,23 +11,21 @@ from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Final, NamedTuple
-from urllib.parse import quote
 
 import websocket
 
 from mqctl.adapters import tls
 from mqctl.adapters.dialing import encrypted_scheme
 from mqctl.adapters.stream import RulesError, Stream
-from mqctl.adapters.wire import OK, Answer, Wire, answer
+from mqctl.adapters.wire import OK, Answer, Wire, answer, discreet, http_host
 from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, TlsError
 from mqctl.protocols.websocket import CloseCode, Opcode
 from mqctl.protocols.websocket_client import Control, Reader, close, farewell, frame, message
-from mqctl.target import Endpoint, is_encrypted
+from mqctl.target import DEFAULT_PORTS, Endpoint, is_encrypted
 
 USUAL_PATH: Final = "/ws"
 """Where a URL names none. RabbitMQ and mqctl's hub serve this one, ActiveMQ and Mosquitto any."""
 
-_PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
 _TLS_RECORDS: Final = (b"\x15\x03", b"\x16\x03")
 _STOMP_ANSWERS: Final = (b"ERROR", b"CONNECTED", b"RECEIPT")
 
@@ -50,16 +48,22 @@ _NO_WEB_SOCKET_HINT: Final = "is this the port of WebSocket?"
 class Offer(NamedTuple):
     """What we ask a server for.
 
-    `text` says whether what is UTF-8 goes as text, or all as binary; `end` is what to read at the end of each message;
-    `headers` go with the request.
+    `target` is the path and the query; `text` says whether what is UTF-8 goes as text, or all as binary; `end` is what
+    to read at the end of each message; `headers` go with the request; `secrets` are not to be repeated.
     """
 
     scheme: str
-    path: str
+    target: str
     subprotocols: tuple[str, ...]
     text: bool
     end: bytes = b""
     headers: Mapping[str, str] = MappingProxyType({})
+    secrets: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """What may be told of the target."""
+        return self.target.partition("?")[0]
 
 
 def agreed(stream: Stream, endpoint: Endpoint, offer: Offer, deadline: float) -> Stream:
@@ -90,44 +94,55 @@ def agreed(stream: Stream, endpoint: Endpoint, offer: Offer, deadline: float) ->
 
 def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> Mapping[str, str]:
     """The headers of the server's answer, their names in small letters."""
-    path = quote(offer.path or USUAL_PATH, safe=_PATH_SAFE)
     client = websocket.WebSocket()
     # As a header of our own: given as `subprotocols`, a server that names none would be refused.
     offered = {"Sec-WebSocket-Protocol": ", ".join(offer.subprotocols)} if offer.subprotocols else {}
+    host = http_host(endpoint)
     try:
         client.connect(  # type: ignore[no-untyped-call]  # half of websocket-client has types
-            f"{'wss' if is_encrypted(offer.scheme) else 'ws'}://{endpoint}{path}",
+            f"{'wss' if is_encrypted(offer.scheme) else 'ws'}://{host}{offer.target}",
             socket=wire,
+            host=host.removesuffix(f":{DEFAULT_PORTS.get(offer.scheme)}"),
             header={**offered, **offer.headers},
             suppress_origin=True,
             redirect_limit=0,
         )
     except (websocket.WebSocketException, OSError, ValueError) as error:
-        raise _explained(wire, endpoint, offer.scheme, path, error) from error
+        # What the library says holds all that the server said.
+        raise _explained(wire, endpoint, offer, error) from None if offer.secrets else error
     headers: Mapping[str, str] = client.headers
-    chosen = headers.get("sec-websocket-protocol")
-    if chosen is not None and chosen not in offer.subprotocols:
+    if unasked := _unasked(headers, offer):
         raise ProtocolError(
-            f"{endpoint} chose the WebSocket sub-protocol {chosen!r}, which was not offered",
+            f"{endpoint} chose the WebSocket {unasked}, which was not offered",
             hint="something else than the broker may answer at this path",
         )
     return headers
 
 
-def _explained(wire: Wire, endpoint: Endpoint, scheme: str, path: str, error: Exception) -> MqctlError:
+def _unasked(headers: Mapping[str, str], offer: Offer) -> str:
+    """What the server agreed to though nobody asked, at which the connection is to be failed (RFC 6455, 4.1)."""
+    chosen = headers.get("sec-websocket-protocol")
+    if chosen is not None and chosen not in offer.subprotocols:
+        return f"sub-protocol {chosen!r}"
+    extensions = headers.get("sec-websocket-extensions")
+    return f"extension {extensions!r}" if extensions else ""
+
+
+def _explained(wire: Wire, endpoint: Endpoint, offer: Offer, error: Exception) -> MqctlError:
     """What a failed handshake means."""
     if not wire.received:
-        return _no_answer(endpoint, scheme, error)
+        return _no_answer(endpoint, offer.scheme, error)
     if wire.received.startswith(_TLS_RECORDS):
         return TlsError(
-            f"{endpoint} speaks TLS, and this was a plain connection", hint=f"use the scheme {encrypted_scheme(scheme)}"
+            f"{endpoint} speaks TLS, and this was a plain connection",
+            hint=f"use the scheme {encrypted_scheme(offer.scheme)}",
         )
     wire.rewind()
     try:
-        answered = answer(wire, "GET")
+        answered = answer(wire, "GET", offer.secrets)
     except (ValueError, OSError) as no_http:
-        return _no_http(endpoint, scheme, wire.received, no_http)
-    return _refused(endpoint, path, answered, error)
+        return _no_http(endpoint, offer.scheme, wire.received, no_http)
+    return _refused(endpoint, offer.path, answered, error)
 
 
 def _no_answer(endpoint: Endpoint, scheme: str, error: Exception) -> ConnectError:
@@ -180,6 +195,7 @@ class _WebSocketStream:
         self._below = below
         self._early = early
         self._text = offer.text
+        self._secrets = offer.secrets
         self._reader = Reader(offer.end)
         self._read_until: float | None = None
         self._fault = ""
@@ -218,7 +234,7 @@ class _WebSocketStream:
                 if not self._below.poke(pong):
                     self._owed.append(pong)
             case Opcode.CLOSE:
-                self.parting = farewell(control.payload)
+                self.parting = discreet(farewell(control.payload), self._secrets)
                 self._ended = True
                 self._say_goodbye(CloseCode.NORMAL)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote, unquote
 
 from mqctl.adapters.stream import Stream
+from mqctl.errors import ConnectError
+from mqctl.target import Endpoint, Secret, Target
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -24,12 +28,62 @@ _SHOWN_CHARACTERS: Final = 200
 _SHOWN_BYTES: Final = 24
 _BODY_WAIT_S: Final = 1.0
 
+_HIDDEN_CHARACTERS: Final = 4
+"""Shorter values of a query are no secrets, and may be a part of any word."""
+
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
+_QUERY_SAFE: Final = f"{_PATH_SAFE}?"
+
 OK: Final = range(200, 300)
 
 _HTTP: Final = b"HTTP/"
 """How every answer begins (RFC 9112, 4)."""
 
 _TAG: Final = re.compile(r"<[^>]*>")
+
+
+def http_host(endpoint: Endpoint) -> str:
+    """Host and port as HTTP names them, in ASCII (RFC 5890, 2.3.2.1).
+
+    Raises:
+        ConnectError: No host can have this name.
+    """
+    if endpoint.host.isascii():
+        return str(endpoint)
+    try:
+        return str(endpoint._replace(host=endpoint.host.encode("idna").decode()))
+    except UnicodeError as error:
+        raise ConnectError(f"no such host: {endpoint.host!r} ({error})") from error
+
+
+def request_target(path: str, query: Secret | None) -> str:
+    """What a request asks for (RFC 9112, 3.2.1). The query may hold a token, so that this is not to be printed."""
+    return quote(path, safe=_PATH_SAFE) + (f"?{quote(query.reveal(), safe=_QUERY_SAFE)}" if query else "")
+
+
+def basic(user: str, password: Secret | None) -> str:
+    """User and password as HTTP carries them (RFC 7617, 2)."""
+    return base64.b64encode(f"{user}:{password.reveal() if password else ''}".encode()).decode()
+
+
+def secrets_of(target: Target) -> tuple[str, ...]:
+    """What no message of ours may say again, though a server does: query and password, whole, in part and encoded."""
+    query = target.query.reveal() if target.query else ""
+    values = [pair.partition("=")[2] or pair for pair in query.split("&")]
+    plain = [query, *(value for value in values if len(value) >= _HIDDEN_CHARACTERS)]
+    password = target.password.reveal() if target.password else ""
+    # As a part of the user's name it gives nothing away.
+    if password and password not in (target.user or ""):
+        plain += [password, basic(target.user or "", target.password)]
+    forms = {form for text in plain for form in (text, unquote(text), quote(text, safe=_QUERY_SAFE), quote(text, ""))}
+    return tuple(sorted(forms - {""}, key=len, reverse=True))
+
+
+def discreet(text: str, secrets: Iterable[str]) -> str:
+    """A text of a server's without the secrets that it repeats."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 class Wire(io.RawIOBase):
@@ -112,8 +166,13 @@ class Answer(NamedTuple):
         return f"{head}: {self.words}" if self.words else head
 
 
-def answer(wire: Wire, method: str) -> Answer:
+def answer(wire: Wire, method: str, secrets: Iterable[str] = ()) -> Answer:
     """Read a response and the beginning of its body.
+
+    Args:
+        wire: From where.
+        method: Of the request.
+        secrets: What of it is not to be repeated.
 
     Raises:
         ValueError: It is no HTTP; says what it is.
@@ -127,9 +186,11 @@ def answer(wire: Wire, method: str) -> Answer:
     except client.HTTPException as error:
         if not wire.received:
             raise
-        raise ValueError(f"it says {wire.received[:_SHOWN_BYTES].decode('ascii', 'backslashreplace')!r}") from error
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, _printable(response.reason), headers, plain_words(_body(wire, response, method)))
+        said = discreet(wire.received.decode("ascii", "backslashreplace"), secrets)
+        raise ValueError(f"it says {said[:_SHOWN_BYTES]!r}") from error
+    headers = {name.lower(): discreet(value, secrets) for name, value in response.headers.items()}
+    reason = _printable(discreet(response.reason, secrets))
+    return Answer(response.status, reason, headers, plain_words(_body(wire, response, method), secrets))
 
 
 def _body(wire: Wire, response: HTTPResponse, method: str) -> bytes:
@@ -144,9 +205,10 @@ def _body(wire: Wire, response: HTTPResponse, method: str) -> bytes:
         return b""
 
 
-def plain_words(body: bytes) -> str:
-    """How the body of an answer begins, without tags and fit to print."""
-    return _printable(" ".join(_TAG.sub(" ", body.decode(errors="replace")).split()))[:_SHOWN_CHARACTERS]
+def plain_words(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """How the body of an answer begins, without tags and secrets and fit to print."""
+    text = discreet(_TAG.sub(" ", body.decode(errors="replace")), secrets)
+    return _printable(" ".join(text.split()))[:_SHOWN_CHARACTERS]
 
 
 def _printable(text: str) -> str:

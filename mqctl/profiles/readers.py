@@ -106,8 +106,10 @@ def url(value: object) -> Url:
 
 
 def open_url(value: object) -> Url:
-    """A URL that may stand in a file: one without a password."""
+    """A URL that may stand in a file: one without a password or a query, which may be a token."""
     parsed = url(value)
+    if parsed.query is not None:
+        raise ValueError("a query may hold a token and does not stand in a file; say the whole url in MQCTL_URL")
     if parsed.password is not None:
         raise ValueError(f"a password does not stand in a url; put [auth] password = … there and {HOW_TO_REFER}")
     return parsed

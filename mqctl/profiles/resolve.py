@@ -144,6 +144,7 @@ class Settings:
             scheme=url.scheme,
             endpoints=url.endpoints,
             path=url.path,
+            query=url.query,
             user=user,
             password=self._secret("password", f"password for {f'{user} at ' if user else ''}{url.endpoints[0]}"),
             tls=self._tls(),
@@ -284,7 +285,8 @@ def show(value: object) -> str:
             return _WORDS[value]
         case Url():
             who = "" if value.user is None else value.user + (":***" if value.password else "") + "@"
-            return f"{value.scheme}://{who}{','.join(map(str, value.endpoints))}{value.path}"
+            query = "?***" if value.query else ""
+            return f"{value.scheme}://{who}{','.join(map(str, value.endpoints))}{value.path}{query}"
         case Secret():
             return "***"
         case float():

@@ -13,13 +13,15 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote
+from typing import ClassVar
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 
@@ -31,6 +33,7 @@ from mqctl.hub.thread import HubThread
 from mqctl.profiles import load_settings
 from mqctl.protocols.stomp.codec import encode
 from mqctl.protocols.stomp.spec import Version
+from mqctl.protocols.websocket import accept_key, close
 from mqctl.target import Endpoint, Secret, Target, TlsOptions, parse_url
 from tests.brokers.launch import launch
 from tests.certificates import CLIENT, Authority, self_signed, server_context
@@ -356,6 +359,64 @@ class TestProxies:
         world.hear(repr(proxy), str(proxy))
 
 
+class TestTokens:
+    """The query of a URL for WebSocket holds a token by its use at the gateways of clouds."""
+
+    QUERY = f"tenant=a&token={QUOTED}"
+    SAYS: ClassVar[dict[str, Callable[[bytes], bytes]]] = {
+        "body": lambda asked: b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n" % len(asked) + asked,
+        "decoded body": lambda asked: b"HTTP/1.1 403 No\r\nConnection: close\r\n\r\n" + unquote_to_bytes(asked),
+        "reason": lambda asked: b"HTTP/1.1 500 " + asked.partition(b"\r\n")[0] + b"\r\n\r\n",
+        "redirect": lambda asked: b"HTTP/1.1 302 Go\r\nLocation: https://h" + asked.split(b" ")[1] + b"\r\n\r\n",
+        "header": lambda asked: b"HTTP/1.1 401 No\r\nX-Asked: " + asked.partition(b"\r\n")[0] + b"\r\n\r\n",
+        "echo": lambda asked: asked,
+        "nothing": lambda _: b"",
+    }
+
+    @pytest.mark.parametrize("says", SAYS)
+    @pytest.mark.parametrize("scheme", ["stomp+ws", "mqtt+ws", "bayeux+ws", "bayeux+http", "bayeux+sse"])
+    def test_a_server_that_repeats_what_it_was_asked_for(self, world, scheme, says):
+        with one_answer(self.SAYS[says]) as server:
+            url = f"{scheme}://ann:{QUOTED}@{server}/w?{self.QUERY}"
+            result = world.here("publish", "x", "1", "--url", url, "--connect-timeout", "2s")
+        assert result.code not in (0, ExitCode.BUG), result.err
+
+    @pytest.mark.parametrize("scheme", ["stomp+ws", "mqtt+ws"])
+    def test_a_server_that_repeats_it_when_it_closes(self, world, scheme):
+        def agree(asked: bytes) -> bytes:
+            key = re.search(rb"Sec-WebSocket-Key: (\S+)", asked)
+            if key is None:
+                return b""
+            head = "HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Accept: "
+            return f"{head}{accept_key(key[1].decode())}\r\n\r\n".encode() + close(1008, WORDS[0])
+
+        with one_answer(agree) as server:
+            url = f"{scheme}://{server}/w?token={WORDS[0]}"
+            result = world.here("publish", "x", "1", "--url", url, "--connect-timeout", "2s")
+        assert "***" in result.err
+
+    def test_what_is_said_of_a_broker(self, world):
+        url = f"mem://x,stomp+ws://{HOST}:1/ws?{self.QUERY}"
+        for each in (url, url.partition(",")[2]):
+            for command in (
+                ("publish", "x", "1"),
+                ("watch", "x"),
+                ("probe", "--json"),
+                ("profile", "show", "--origin"),
+            ):
+                world.here(*command, MQCTL_URL=each)
+            world.here("profile", "show", "--json", MQCTL_URL=each)
+            world.here("profile", "add", "p", "--url", each)
+
+    def test_what_is_written_of_an_experiment(self, world):
+        with HubThread(HubConfig(stomp=(), http=(Endpoint(HOST, 0),))) as hub:
+            (web,) = (url for url in hub.urls if url.startswith("stomp+ws"))
+            options = ("--url", f"{web}?{self.QUERY}", "--messages", "40", "--quiet-for", "300ms")
+            result = world.here("experiment", "ordering", "--case", "one-producer", *options)
+        assert result.code == 0, result.err
+        assert b"?***" in world.everything(), "the history names the broker"
+
+
 class TestProcesses:
     def test_no_command_line_shows_it(self, world, locked):
         """Neither ours nor that of the command that fetches it, which looks at both."""
@@ -402,6 +463,25 @@ class TestPrompt:
         world.hear(terminal.raw)
 
 
+@contextmanager
+def one_answer(answer: Callable[[bytes], bytes]) -> Iterator[Endpoint]:
+    """A server that gives one answer to each connection, made of what came, and hangs up."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    with client, suppress(OSError):
+                        client.sendall(answer(client.recv(65536)))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield Endpoint(*listener.getsockname())
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
 def at_prompt(shown: Terminal) -> bool:
     return shown.lines[shown.screen.cursor.y].rstrip().endswith(">")
 
@@ -418,6 +498,7 @@ class TestConsole:
         f"use {HOST} --password={WORDS[0]}",
         f"use {HOST} --passwrod {WORDS[0]}",
         f"use {HOST} --key-password '{WORDS[0]}'",
+        f"use 'stomp+ws://{HOST}:1/ws?token={WORDS[0]}'",
     )
 
     def test_its_history(self, world):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -141,6 +142,60 @@ def test_nobody_there_is_told_with_the_usual_ports(mqctl):
     assert code == ExitCode.CONNECTION
     assert f"nobody listens at {gone}" in err
     assert "RabbitMQ 15674" in err
+
+
+def requests(proxy: ConnectProxy) -> list[bytes]:
+    """What went through it asked for."""
+    return re.findall(rb"(?:GET|POST) (\S+) HTTP/1.1\r\n", proxy.passed_on)
+
+
+class TestQuery:
+    """Gateways of clouds want a token there."""
+
+    @pytest.mark.parametrize("scheme", ["stomp+ws", "bayeux+ws", "bayeux+http", "bayeux+sse"])
+    def test_it_is_a_part_of_every_request(self, mqctl, hub, home, scheme):
+        path = "/ws" if scheme == "stomp+ws" else "/bayeux"
+        url = f"{scheme}://{FAR}{path}?token=a%2Fb&x=é y"
+        with proxied(FAR, to=hub) as proxy:
+            env = {**home, "http_proxy": f"http://{proxy.endpoint}"}
+            assert mqctl("publish", "x", "1", "--url", url, env=env).code == ExitCode.OK
+        assert requests(proxy)
+        assert {target.partition(b"?")[2] for target in requests(proxy)} == {b"token=a%2Fb&x=%C3%A9%20y"}
+
+    def test_it_goes_behind_the_usual_path_too(self, mqctl, hub, home):
+        with proxied(FAR, to=hub) as proxy:
+            env = {**home, "http_proxy": f"http://{proxy.endpoint}"}
+            assert mqctl("publish", "x", "1", "--url", f"stomp+ws://{FAR}?token=abc", env=env).code == ExitCode.OK
+        assert requests(proxy) == [b"/ws?token=abc"]
+
+    def test_it_is_not_told(self, mqctl):
+        with saying(b"HTTP/1.1 403 No\r\nContent-Length: 22\r\n\r\n/ws?token=abcd is wrong") as endpoint:
+            code, err = publish_to(mqctl, f"stomp+ws://{endpoint}/ws?token=abcd")
+        assert code == ExitCode.REFUSED
+        assert err.startswith(f"mqctl: {endpoint} refused WebSocket at /ws: 403 No: /ws?*** is wron\n")
+
+    @pytest.mark.parametrize(
+        ("url", "says"),
+        [
+            ("stomp://h?token=abcd", "stomp:// has no '?': 'stomp://h?***'"),
+            ("mqtt+ssl://h:1/?token=abcd", "mqtt+ssl:// has no '?': 'mqtt+ssl://h:1/?***'"),
+            ("stomp://h#abcd", "a broker URL has no '#': 'stomp://h#***'"),
+            ("stomp+ws://h?a=b#abcd", "a broker URL has no '#': 'stomp+ws://h?***'"),
+            ("stomp+ssl://h/abcd", "stomp+ssl:// has no path"),
+        ],
+    )
+    def test_what_nobody_would_hear_is_refused(self, mqctl, url, says):
+        code, err = publish_to(mqctl, url)
+        assert code == ExitCode.USAGE
+        assert err.startswith(f"mqctl: --url: {says};")
+
+    def test_no_profile_keeps_one(self, mqctl, tmp_path):
+        (tmp_path / "p.toml").write_text('url = "wss://h/ws?token=abcd"\n')
+        for command in (("profile", "check", "p"), ("profile", "add", "q", "--url", "wss://h/ws?token=abcd")):
+            code, out, err = mqctl(*command)
+            assert code == ExitCode.USAGE
+            assert b"abcd" not in out
+            assert "a query may hold a token and does not stand in a file" in err
 
 
 def test_what_a_server_says_cannot_steer_the_terminal_nor_look_like_ours(mqctl):

@@ -12,7 +12,10 @@ from mqctl.target import Endpoint, Secret, Target, is_encrypted, is_http, is_web
     ("text", "scheme", "endpoints", "path"),
     [
         ("stomp://h", "stomp", ["h:61613"], ""),
-        ("STOMP://h:1/p", "stomp", ["h:1"], "/p"),
+        ("STOMP+WS://h:1/p", "stomp+ws", ["h:1"], "/p"),
+        ("stomp://h/", "stomp", ["h:61613"], "/"),
+        ("stomp+ws://h/p,i", "stomp+ws", ["h:80", "i:80"], "/p"),
+        ("stomp+ws://h,i/p", "stomp+ws", ["h:80", "i:80"], "/p"),
         ("stomps://h", "stomp+ssl", ["h:61614"], ""),
         ("mqtts://h", "mqtt+ssl", ["h:8883"], ""),
         ("stomp+ssl://a:1,stomp+ssl://b:2", "stomp+ssl", ["a:1", "b:2"], ""),
@@ -40,8 +43,14 @@ def test_reads(text, scheme, endpoints, path):
         ("stomp://h:x", r"bad host or port in 'stomp://h:\*\*\*'"),
         ("stomp://g,h:99999", "bad host or port in 'stomp://g,h:99999'"),
         ("stomp://a,stomps://b", "one scheme"),
-        ("mqtt+ws://h/mqtt?token=x", "a broker URL has no '[?]' or '#'"),
-        ("stomp://h#part", "a broker URL has no"),
+        ("mqtt://h?token=x", r"mqtt:// has no '\?': 'mqtt://h\?\*\*\*'"),
+        ("stomp+ssl://h:1/x", r"stomp\+ssl:// has no path"),
+        ("stomp://h#part", r"a broker URL has no '#': 'stomp://h#\*\*\*'"),
+        ("wss://h?a=b#part", "a broker URL has no '#'"),
+        ("wss://h/x,i/y", "one path and one query"),
+        ("wss://h?x,wss://i?y", "one path and one query"),
+        ("wss://h?a=b,c", r"a ',' in the query of 'wss://h\?\*\*\*'"),
+        ("wss://h?a=b@c", r"query in 'wss://\*\*\*@\*\*\*'"),
         ("failover:(ssl://a:61617,ssl://b:61617)", r"failover:\(…\) is how ActiveMQ's own clients"),
         ("failover://(tcp://a:61616)?randomize=false", "a list of OpenWire addresses"),
     ],
@@ -60,6 +69,28 @@ def test_login():
     target = Target(scheme=url.scheme, endpoints=url.endpoints, user=url.user, password=url.password)
     assert target.name == "stomp://h1:61613,h2:61613"
     assert "p,w" not in f"{target!r} {target} {Secret('p,w')!r} {Secret('p,w')}"
+
+
+def test_a_query_is_a_secret_of_all_hosts():
+    """As it was written, for a server of HTTP may tell `%2F` from `/`."""
+    url = parse_url("wss://h1/ws?token=s%2Fcret,wss://h2")
+    assert url.query == Secret("token=s%2Fcret")
+    target = Target(scheme=url.scheme, endpoints=url.endpoints, path=url.path, query=url.query)
+    assert target.name == "wss://h1:443,h2:443/ws?***"
+    assert "2Fcret" not in f"{url} {target} {target!r}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("stomp://h?secret", "wss://h:x?secret", "wss://h/?a=b,secret", "wss://h/?a=b@secret", "wss://h?#secret"),
+        *("wss://h/a?secret,h/b", "wss://h?secret,wss://h?b", "h?secret", "stomps://h/p?secret", "mem://?secret"),
+    ],
+)
+def test_a_query_out_of_place_never_shows(text):
+    with pytest.raises(ConfigError) as caught:
+        parse_url(text)
+    assert "secret" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_target_has_everything():
         profiles=[
             profile(
                 path="/d/p.toml",
-                url="stomp+ssl://h/ws",
+                url="stomp+wss://h:61614/ws",
                 dialect="rabbitmq",
                 user="alice",
                 password="file:pw",
@@ -128,7 +128,7 @@ def test_target_has_everything():
         ],
     )
     target = settings.target()
-    assert target.name == "stomp+ssl://h:61614/ws"
+    assert target.name == "stomp+wss://h:61614/ws"
     assert (target.user, target.vhost, target.client_id) == ("alice", "/v", "me")
     assert (target.dialect, target.heart_beat_s, target.connect_timeout_s) == (Dialect.RABBITMQ, 3.0, 2.0)
     assert target.password.reveal() == "pw from /d is the password for alice at h:61614"
@@ -492,7 +492,7 @@ def test_presets():
         ("x", "x"),
         (("a", "b"), "a, b"),
         (Secret("hunter2"), "***"),
-        (parse_url("stomp://u@h/p,i"), "stomp://u@h:61613,i:61613/p"),
+        (parse_url("stomp+ws://u@h,i/p?token=secret"), "stomp+ws://u@h:80,i:80/p?***"),
         (parse_reference("env:NAME"), "env:NAME"),
         (parse_reference("command:vault read -token=t0ken"), "command:vault …"),
         (Reference(SecretKind.PROMPT), "prompt"),

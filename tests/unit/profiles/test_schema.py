@@ -163,7 +163,7 @@ def test_every_setting_reaches_the_target():
     groups = {"tls": TlsOptions, "mqtt": MqttOptions, "reconnect": ReconnectOptions}
     of_target = {known.name for known in dataclasses.fields(Target)} - set(groups)
     of_target.update(*(group._fields for group in groups.values()))
-    by_url = {"scheme", "endpoints", "path"}
+    by_url = {"scheme", "endpoints", "path", "query"}
     by_command = {"stubborn"}
     assert {setting.name for setting in SETTINGS} == (of_target - by_url - by_command) | {"url", "protocol"}
 
