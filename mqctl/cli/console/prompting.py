@@ -22,8 +22,9 @@ from mqctl.errors import ConnectionLost, ExitCode
 PRIVATE: Final = 0o600
 
 _HAS_PASSWORD = re.compile(
-    # A login in an address or before a host, an address with its host forgotten, and what is no reference to a secret.
-    r"://.*@|\buse\s+\S*:\S*@|://[^/\s,\[]*:(?!\d{1,5}(?:\D|$))"
+    # A login or a query in an address, a login before a host, an address with its host forgotten, and what is no
+    # reference to a secret.
+    r"://.*@|://\S*\?|\buse\s+\S*:\S*@|://[^/\s,\[]*:(?!\d{1,5}(?:\D|$))"
     r"|--\S*pass\w*[=\s]+(?!env:|file:|command:|aws-secret:|prompt)"
 )
 
