@@ -43,10 +43,16 @@ from mqctl.topics import MQTT_ONE_LEVEL, MQTT_SHARED_PREFIX, MQTT_SUBTREE, to_mq
 USUAL_QOS: Final = 1
 """Of a publish that is to be confirmed, and of a subscription whose messages must not be lost."""
 
+ROOM_WITHIN_S: Final = 10.0
+"""How long a message waits for the confirmation of an earlier one, where the broker takes no more at a time."""
+
 STRANGERS_AFTER_NS: Final = 2_000_000_000
 """How long messages of a resumed session may wait for a subscription before the user is told of them."""
 
 _CONFIRMED: Final = Confirmed(Confirmation.BROKER)
+_NO_ROOM: Final = Unknown(
+    f"the broker confirmed none of the messages under way within {ROOM_WITHIN_S:g} s", UnknownCause.TIMEOUT
+)
 
 
 class Terms(NamedTuple):
@@ -183,6 +189,8 @@ class MqttConnection:
         pending: PendingPublish
         if qos:
             pending, packet = self._compose_confirmed(message, name, qos, properties)
+            if not packet:
+                return pending
         else:
             pending = Settled(Confirmed(min(confirmation, Confirmation.SOCKET)))
             packet = self._client.outbox.compose(name, message.payload, 0, properties, retain=message.retain)[1]
@@ -201,7 +209,8 @@ class MqttConnection:
     ) -> tuple[PendingPublish, bytes]:
         # One at a time: what is under way must not exceed the window (MQTT 5, 4.9). Writing is without this lock.
         with self._submitting:
-            self._receipts.wait_for_room(self._terms.offer.in_flight)
+            if not self._receipts.wait_for_room(self._terms.offer.in_flight, ROOM_WITHIN_S):
+                return Settled(_NO_ROOM), b""
             mid, packet = self._client.outbox.compose(name, message.payload, qos, properties, retain=message.retain)
             return self._receipts.open(str(mid)), packet
 

@@ -102,11 +102,12 @@ class Receipts:
         if len(self._open) == 1:
             self.settle({next(iter(self._open)): Rejected(reason)})
 
-    def wait_for_room(self, limit: int) -> None:
-        """Wait until fewer than `limit` requests are open, or the connection is lost."""
-        if len(self._open) >= limit:
-            with self._settled:
-                self._settled.wait_for(lambda: len(self._open) < limit or self.lost is not None)
+    def wait_for_room(self, limit: int, timeout_s: float) -> bool:
+        """Wait until fewer than `limit` requests are open, or the connection is lost; whether it came to that."""
+        if len(self._open) < limit:
+            return True
+        with self._settled:
+            return self._settled.wait_for(lambda: len(self._open) < limit or self.lost is not None, timeout_s)
 
     def wait_until_empty(self, timeout_s: float) -> bool:
         """Wait until every request is answered; whether it came to that."""

@@ -120,6 +120,20 @@ class TestPublish:
             assert peer.next("PUBLISH").body[-1:] == b"3"
             third.join(PATIENCE_S)
 
+    def test_nobody_waits_for_ever_for_a_broker_that_confirms_nothing(self, monkeypatch):
+        monkeypatch.setattr("mqctl.adapters.mqtt_connection.ROOM_WITHIN_S", 0.01)
+        with FakeBroker(connack(b"\x21\0\1"), five=True) as broker, session(broker) as (connection, peer, _):
+            first = connection.submit(outgoing(b"1"))
+            outcome = connection.submit(outgoing(b"2")).outcome(0)
+            assert isinstance(outcome, Unknown)
+            assert outcome.cause is UnknownCause.TIMEOUT
+            assert "confirmed none" in outcome.reason
+            peer.next("PUBLISH")
+            peer.answer("PUBACK", 1)
+            assert first.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+            connection.submit(outgoing(b"3"))
+            assert peer.next("PUBLISH").body.endswith(b"3")
+
     def test_whoever_waits_for_room_learns_that_the_connection_is_lost(self):
         with FakeBroker(connack(b"\x21\0\1"), five=True) as broker, session(broker) as (connection, peer, _):
             connection.submit(outgoing())
