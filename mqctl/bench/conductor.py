@@ -27,7 +27,7 @@ from mqctl.bench.messages import (
     ToWorker,
     Trouble,
 )
-from mqctl.errors import MqctlError, OperationTimeout
+from mqctl.errors import ConnectionLost, MqctlError, OperationTimeout
 from mqctl.measurement.histogram import Buckets, Histogram, merged
 from mqctl.measurement.load import NS_PER_S
 from mqctl.measurement.report import Work
@@ -201,13 +201,14 @@ class Conductor:
     def _begin_once_ready(self, now: float) -> None:
         gone = next((member.gone for member in self._members.values() if member.gone is not None), None)
         if gone is not None:
-            raise MqctlError(f"{gone} before the run began")
+            raise ConnectionLost(f"{gone} before the run began")
         if all(member.ready for member in self._members.values()):
             at_ns = time.monotonic_ns() + HEAD_START_NS if self._one_clock else None
             self._tell_all(Go(after_ns=HEAD_START_NS, at_ns=at_ns))
             self.phase = Phase.RUNNING
         elif now >= self._deadline:
-            raise OperationTimeout(f"the workers were not connected within {READY_S:g} s")
+            late = ", ".join(name for name, member in self._members.items() if not member.ready)
+            raise OperationTimeout(f"not connected within {READY_S:g} s: worker {late}")
 
     def _tell_to_end(self, now: float) -> None:
         self._tell_all(End())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ SUBSCRIBE_TIMEOUT_S = 10.0
 SILENCE_S = 10.0
 """Who says nothing for so long is gone: both sides speak at least once a second."""
 
+T = TypeVar("T")
+
 LETTER_MAX = 256 * 2**20
 """No letter is larger than this once it is unpacked."""
 
@@ -31,16 +33,26 @@ class Call(msgspec.Struct, frozen=True, tag=True):
 
 
 class Letter(msgspec.Struct, frozen=True, tag=True):
-    """To or from the worker of that name: `body` is one of `messages`, or `Join`."""
+    """To or from the worker of that address: `body` is one of `messages`, `Join` or `Declined`.
 
-    worker: str
+    The address is the worker's own and random: two that were given one name must not do one part twice.
+    """
+
+    address: str
     body: msgspec.Raw
 
 
 class Join(msgspec.Struct, frozen=True, tag=True):
-    """From a worker that heard the call; `clock` names the monotonic clock that it reads."""
+    """From a worker that heard the call, and again until it has work; `clock` is the monotonic clock that it reads."""
 
+    name: str
     clock: str
+
+
+class Declined(msgspec.Struct, frozen=True, tag=True):
+    """To a worker that is not taken on, and why. A `Beat` takes it on."""
+
+    text: str
 
 
 class Places(NamedTuple):
@@ -97,12 +109,19 @@ class Post:
 _letters = msgspec.json.Decoder(Call | Letter)
 
 
+def opened(decoder: msgspec.json.Decoder[T], text: bytes | msgspec.Raw) -> Iterator[T]:
+    """What was written, or nothing where none of us wrote it."""
+    # What is no JSON, no UTF-8, or nested too deep.
+    with suppress(ValueError, RecursionError):
+        yield decoder.decode(text)
+
+
 def _read(events: Iterable[ConnectionEvent]) -> Iterator[Call | Letter]:
     for event in events:
         match event:
             case Delivery(payload=payload):
-                with suppress(zlib.error, msgspec.DecodeError):
-                    yield _letters.decode(zlib.decompressobj().decompress(payload, LETTER_MAX))
+                with suppress(zlib.error):
+                    yield from opened(_letters, zlib.decompressobj().decompress(payload, LETTER_MAX))
             case Disconnected(reason=reason):
                 raise ConnectionLost(f"connection lost: {reason}")
             case _:

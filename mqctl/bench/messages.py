@@ -11,7 +11,7 @@ from mqctl.measurement.load import Load
 from mqctl.measurement.report import Work
 from mqctl.model import AckMode, Confirmation, Topic
 
-SCHEMA = 1
+SCHEMA = 2
 """Of these messages. Workers of another version are turned away."""
 
 

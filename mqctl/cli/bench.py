@@ -71,7 +71,7 @@ def bench(
 
         if topic is not None or run.remote is not None:
             raise UsageError("--join takes no TOPIC and no --remote: whoever leads the run says what to do")
-        return join(context, settings_for(context, Flags({**flags, "url": run.join})), control, run.name)
+        return join(context, settings_for(context, Flags({**flags, "url": run.join})), control, run.name, run.timeout)
     if run.name is not None:
         raise UsageError("--as names a worker, so it needs --join")
     settings = settings_for(context, flags)

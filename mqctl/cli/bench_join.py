@@ -18,11 +18,11 @@ from mqctl.model import Topic
 from mqctl.profiles import Settings
 
 
-def join(context: AppContext, settings: Settings, control: Topic, name: str | None) -> None:
+def join(context: AppContext, settings: Settings, control: Topic, name: str | None, timeout_s: float | None) -> None:
     """Wait for a run, do a part of it, and end with it.
 
     Raises:
-        MqctlError: The broker cannot be reached, or the part could not be done.
+        MqctlError: The broker cannot be reached, no run was called in time, or the part could not be done.
         ConnectionLost: The run's leader or the broker went away.
     """
     name = name or f"{platform.node()}-{os.getpid()}"
@@ -30,7 +30,7 @@ def join(context: AppContext, settings: Settings, control: Topic, name: str | No
     target = target_for(context, settings)
     with connected_with_hint(settings, target, inbox.put_batch) as connection:
         context.say(f"worker {name} waits for a run at {topics.text_of(control)} ({connection.greeting.peer})")
-        channel = remote.join(Post(connection, inbox), control, name)
+        channel = remote.join(Post(connection, inbox), control, name, timeout_s)
         context.say(f"joined the run {channel.run}")
         try:
             error = work(name, target, channel)

@@ -348,6 +348,26 @@ def test_workers_join_over_the_broker(start, broker):
         assert "is over" in err
 
 
+def test_a_name_is_one_workers(start, broker, mqctl):
+    """Under one name two would do the same part, and every message would come twice."""
+    joined = [start("bench", "--join", broker, "--as", "me", "--control", "one.name") for _ in range(2)]
+    for each in joined:
+        each.said("waits for a run")
+    lead = start("bench", "--remote", "2", "-x", "2", "--count", "20", "--control", "one.name", *CALM)
+    lead.said("worker me joined, 1 to come")
+    other = start("bench", "--join", broker, "--as", "you", "--control", "one.name")
+    assert lead.end().code == ExitCode.OK
+    codes = {each.end().code: "".join(each.err) for each in (*joined, other)}
+    assert set(codes) == {ExitCode.OK, ExitCode.USAGE}
+    assert "mqctl: another worker of that run has this name: me\n  hint: give each its own: --as NAME" in codes[2]
+
+
+def test_a_worker_waits_no_longer_than_it_was_told(mqctl, broker):
+    code, out, err = mqctl("bench", "--join", broker, "--as", "me", "--control", "no.run", "--timeout", "200ms")
+    assert (code, out) == (ExitCode.TIMEOUT, b"")
+    assert err.endswith("mqctl: no run was called within 200ms\n")
+
+
 def test_too_few_workers_are_told(mqctl):
     code, out, err = mqctl("bench", "--remote", "1", "--wait", "200ms", "--control", "nobody.here")
     assert (code, out) == (ExitCode.TIMEOUT, b"")

@@ -25,7 +25,7 @@ from mqctl.bench.messages import (
     ToWorker,
     Trouble,
 )
-from mqctl.errors import MqctlError, OperationTimeout, RefusedError
+from mqctl.errors import ConnectionLost, MqctlError, OperationTimeout, RefusedError
 from mqctl.measurement.histogram import Buckets
 from mqctl.measurement.report import Work
 from mqctl.model import Confirmation, Topic
@@ -139,13 +139,13 @@ def test_what_is_missing_is_awaited_as_long_as_something_comes(now):
 def test_workers_that_never_get_ready_end_the_run(now):
     run = Run()
     now(conducting.READY_S)
-    with pytest.raises(OperationTimeout, match="not connected within 30 s"):
+    with pytest.raises(OperationTimeout, match="not connected within 30 s: worker b"):
         run.say(a=Ready())
 
 
 def test_a_worker_that_dies_before_the_begin_ends_the_run(now):
     run = Run()
-    with pytest.raises(MqctlError, match="worker b was killed before the run began"):
+    with pytest.raises(ConnectionLost, match="worker b was killed before the run began"):
         run.say(b=Gone("worker b was killed"))
 
 
