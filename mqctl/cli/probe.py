@@ -13,7 +13,7 @@ from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.tables import emit_table
-from mqctl.cli.target import NOBODY_HINT, could_be_hosted, settings_for
+from mqctl.cli.target import NOBODY_HINT, advised, could_be_hosted, settings_for
 from mqctl.errors import ConnectError, UsageError
 from mqctl.probe.ground import DEFAULT_PREFIX, Ground
 from mqctl.sizes import parse_size
@@ -60,7 +60,8 @@ def probe(
     target = dataclasses.replace(settings.target(), reconnect=NO_RECONNECT)
     ground = Ground(adapter=adapter_for(target.scheme), target=target, prefix=prefix)
     try:
-        report = survey(ground, max_bytes=max_bytes, tell=lambda question: context.say(f"asking: {question}"))
+        with advised(target):
+            report = survey(ground, max_bytes=max_bytes, tell=lambda question: context.say(f"asking: {question}"))
     except ConnectError as error:
         if could_be_hosted(settings, error):
             error.hint = NOBODY_HINT

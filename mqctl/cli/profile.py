@@ -202,8 +202,11 @@ def _check_source(url: str | None, amazonmq: str | None, extends: str | None, *,
         raise UsageError("--region and --aws-profile belong to --amazonmq", hint="--amazonmq BROKER")
     if url:
         from mqctl.adapters.registry import check_scheme
+        from mqctl.profiles.amazonmq import check_url
 
-        check_scheme(parse_url(url).scheme)
+        address = parse_url(url)
+        check_url(address)
+        check_scheme(address.scheme)
 
 
 def _with_active(store: Store, active: Found | None) -> Iterator[Found]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mqctl.adapters import registry
 from mqctl.cli.context import AppContext
+from mqctl.cli.target import advised
 from mqctl.errors import ExitCode, MqctlError
 from mqctl.profiles.check import check
 from mqctl.profiles.resolve import Firmness
@@ -47,6 +48,7 @@ def check_one(
 def _greeting(context: AppContext, store: Store, found: Found, firmness: Firmness) -> str:
     """Connect, and tell who answers."""
     target = store.settings(found, firmness=firmness, warn=context.report).target()
-    with registry.adapter_for(target.scheme).connect(target, sink=lambda _: None) as connection:
+    adapter = registry.adapter_for(target.scheme)
+    with advised(target), adapter.connect(target, sink=lambda _: None) as connection:
         greeting = connection.greeting
     return f"ok, {greeting.server or 'a server that does not say its name'} at {greeting.peer}"

@@ -63,27 +63,36 @@ def connected(target: Target, sink: EventSink, adapter: Adapter | None = None) -
 
     adapter = adapter or adapter_for(target.scheme)
     if not target.reconnect.within_s:
-        with _advised(target), adapter.connect(target, sink=sink) as connection:
+        with advised(target), adapter.connect(target, sink=sink) as connection:
             yield connection
         return
     from mqctl.adapters import reconnecting
 
-    with _advised(target), reconnecting.connect(adapter, target, sink=sink) as lasting:
+    with advised(target), reconnecting.connect(adapter, target, sink=sink) as lasting:
         yield lasting
 
 
 @contextmanager
-def _advised(target: Target) -> Iterator[None]:
-    """Where a broker at Amazon MQ says no to user or destination, name the usual next steps if nobody has."""
+def advised(target: Target) -> Iterator[None]:
+    """Where a broker at Amazon MQ says no or hangs up inside, its error names the usual next steps there."""
     try:
         yield
     except UnsupportedError:
         raise
-    except RefusedError as error:
+    except (RefusedError, ConnectError) as error:
         from mqctl.profiles.amazonmq import Problem, hint_for
 
-        error.hint = error.hint or hint_for(target.endpoints[0], Problem.DENIED)
+        if isinstance(error, RefusedError):
+            error.hint = error.hint or hint_for(target.endpoints[0], Problem.DENIED)
+        elif _hung_up(error.__cause__):
+            error.hint = hint_for(target.endpoints[0], Problem.HUNG_UP) or error.hint
         raise
+
+
+def _hung_up(cause: BaseException | None) -> bool:
+    """Whether the peer ended a connection that it had taken; by name, to import neither TLS nor WebSocket for it."""
+    names = ("SSLEOFError", "WebSocketConnectionClosedException")
+    return isinstance(cause, EOFError | ConnectionResetError | BrokenPipeError) or type(cause).__name__ in names
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from mqctl.errors import ConfigError
-from mqctl.target import PROTOCOLS, WEB_SOCKETS, Endpoint, Url, is_encrypted
+from mqctl.errors import ConfigError, UnsupportedError
+from mqctl.target import PROTOCOLS, WEB_SOCKETS, Endpoint, Url, is_encrypted, is_web_socket
 
 RABBITMQ_ENGINE: Final = (
     "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT: use a broker of its ActiveMQ engine, "
@@ -20,9 +20,17 @@ RABBITMQ_ENGINE: Final = (
 )
 """The one sentence about that engine; the profile `amazonmq-rabbitmq` says it too."""
 
-CONSOLE_PORT: Final = 8162
-OTHER_PORTS: Final = {61617: "OpenWire", 5671: "AMQP", CONSOLE_PORT: "the web console"}
-"""What else than STOMP and MQTT the ActiveMQ engine serves, by port."""
+_STOMP, _MQTT, _WEB_SOCKET = "STOMP", "MQTT", "WebSocket"
+PORTS: Final = {
+    61614: _STOMP,
+    8883: _MQTT,
+    61619: _WEB_SOCKET,
+    61617: "OpenWire",
+    5671: "AMQP",
+    8162: "the web console",
+    443: "the web console of its RabbitMQ engine",
+}
+"""What is served there. A port that is not here may be anything; 443 is what a URL without a port means."""
 
 TAKE_ANOTHER: Final = "take the endpoint of the same broker that begins with stomp+ssl://, mqtt+ssl:// or wss://"
 
@@ -39,6 +47,7 @@ class Problem(enum.Enum):
     REFUSED = enum.auto()
     TIMEOUT = enum.auto()
     NO_HOST = enum.auto()
+    HUNG_UP = enum.auto()
     DENIED = enum.auto()
 
 
@@ -77,10 +86,8 @@ def hint_for(endpoint: Endpoint, problem: Problem, named: Iterable[Endpoint] = (
         return None
     if problem is Problem.NO_HOST:
         return f"the broker is gone, or not in {host.region}: compare with the endpoints that its console page shows"
-    if problem is Problem.DENIED:
-        return _DENIED
-    if host.instance is None:
-        return f"a host without -1 or -2 is of the RabbitMQ engine: {RABBITMQ_ENGINE}"
+    if problem in _ADVICE:
+        return _ADVICE[problem]
     halves = {each.instance for other in named if (each := read_host(other.host)) and each.broker_id == host.broker_id}
     steps = [_STEPS[problem].format(port=endpoint.port), _NOBODY if len(halves) > 1 else _BOTH]
     return "; ".join(steps)
@@ -90,29 +97,53 @@ _STEPS: Final = {
     Problem.REFUSED: "look whether the broker is RUNNING",
     Problem.TIMEOUT: "its security group must let port {port} in, and if it is not public it answers in its VPC only",
 }
-_DENIED: Final = (
-    "Amazon MQ lets in the users of the broker, not those of IAM; with an authorisation map, the user's group needs "
-    "rights on the destination and on ActiveMQ.Advisory.>, and being let into the web console gives none"
-)
+_ADVICE: Final = {
+    Problem.HUNG_UP: (
+        "ActiveMQ at Amazon MQ hangs up when all connections of the protocol are taken (300 on a micro instance, 2000 "
+        "on a large one), and on who speaks another protocol, such as MQTT 5; it wants no client certificate"
+    ),
+    Problem.DENIED: (
+        "Amazon MQ lets in the users of the broker, not those of IAM; with an authorisation map, the user's group "
+        "needs rights on the destination and on ActiveMQ.Advisory.>, and being let into the web console gives none"
+    ),
+}
 _BOTH: Final = "of an active/standby pair one answers at a time: name both endpoints, -1 and -2, with a comma between"
 _NOBODY: Final = "while a pair changes places, nobody answers for some seconds"
 
 
+def other_engine(who: str) -> UnsupportedError:
+    """The error about a broker of the RabbitMQ engine; `who` is the broker or its host."""
+    sentence, _, advice = RABBITMQ_ENGINE.partition(": ")
+    return UnsupportedError(f"{who} cannot be reached: {sentence}", hint=advice)
+
+
 def check_url(url: Url) -> None:
-    """Refuse what can never work, before a password goes out in plain text.
+    """Refuse what can never work, before a password goes out in plain text and before anybody waits for an answer.
 
     Raises:
+        UnsupportedError: It is a host of the RabbitMQ engine.
         ConfigError: The URL speaks plain text to an endpoint of Amazon MQ, or names a port of another protocol.
     """
-    if url.scheme.partition("+")[0] not in PROTOCOLS:
-        return  # the registry of transports knows better what such a scheme is
     for endpoint in url.endpoints:
-        if read_host(endpoint.host) is None:
-            continue
-        if not is_encrypted(url.scheme):
-            raise ConfigError(f"{url.scheme}:// is not encrypted, and {endpoint} takes TLS only", hint=_tls_twin(url))
-        if other := OTHER_PORTS.get(endpoint.port):
-            raise ConfigError(f"port {endpoint.port} of Amazon MQ is {other}", hint=TAKE_ANOTHER)
+        if host := read_host(endpoint.host):
+            _check_endpoint(url, endpoint, host)
+
+
+def _check_endpoint(url: Url, endpoint: Endpoint, host: Host) -> None:
+    if host.instance is None:
+        raise other_engine(f"{endpoint.host}, a host without -1 or -2,")
+    protocol = url.scheme.partition("+")[0]
+    if protocol not in (*PROTOCOLS, *WEB_SOCKETS):
+        return  # the registry of transports knows better what such a scheme is
+    if protocol == "bayeux":
+        raise ConfigError("Amazon MQ does not speak Bayeux", hint=TAKE_ANOTHER)
+    if not is_encrypted(url.scheme):
+        raise ConfigError(f"{url.scheme}:// is not encrypted, and {endpoint} takes TLS only", hint=_tls_twin(url))
+    ours = _WEB_SOCKET if is_web_socket(url.scheme) else protocol.upper()
+    theirs = PORTS.get(endpoint.port, ours)
+    if theirs != ours:
+        at = [f"{ours} is at {port}; " for port, served in PORTS.items() if served == ours]
+        raise ConfigError(f"port {endpoint.port} of Amazon MQ is {theirs}", hint="".join(at) + TAKE_ANOTHER)
 
 
 def how_to_fill_in(url: Url, profile: str) -> str:
@@ -123,9 +154,9 @@ def how_to_fill_in(url: Url, profile: str) -> str:
 
 
 def _tls_twin(url: Url) -> str:
-    protocol, _, web_socket = url.scheme.partition("+")
-    scheme = f"{protocol}+wss" if web_socket else f"{protocol}+ssl"
-    return f"use {scheme}://" + (" and port 61619" if web_socket else "")
+    if not is_web_socket(url.scheme):
+        return f"use {url.scheme}+ssl://"
+    return f"use {url.scheme}s:// and port 61619"
 
 
 def remarks(url: Url, *, heart_beat_s: float, mqtt_version: str) -> Iterator[str]:

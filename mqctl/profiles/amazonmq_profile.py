@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from mqctl.errors import ConfigError, UnsupportedError
-from mqctl.profiles.amazonmq import BROKER_ID, RABBITMQ_ENGINE, find_host
+from mqctl.errors import ConfigError
+from mqctl.profiles.amazonmq import BROKER_ID, find_host, other_engine
 from mqctl.target import parse_url
 
 TRY_NEXT_AFTER: Final = "5s"
@@ -118,8 +118,7 @@ def profile_of(broker: Broker, way: Way) -> dict[str, str | None]:
         ConfigError: It has no endpoint of that kind.
     """
     if broker.engine == "RABBITMQ":
-        sentence, _, advice = RABBITMQ_ENGINE.partition(": ")
-        raise UnsupportedError(f"{broker.name} cannot be reached: {sentence}", hint=advice)
+        raise other_engine(broker.name)
     endpoints = endpoints_of(broker, way)
     if not endpoints:
         raise ConfigError(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from mqctl.errors import ConfigError
+from mqctl.errors import ConfigError, UnsupportedError
 from mqctl.profiles.amazonmq import check_url, how_to_fill_in
 from mqctl.profiles.foreign import FOREIGN
 from mqctl.profiles.readers import did_you_mean
@@ -51,9 +51,9 @@ def check(store: Store, found: Found, *, schemes: Collection[str], views: Collec
 
 def _wrong_url(settings: Settings, schemes: Collection[str]) -> Iterator[str]:
     try:
+        check_url(settings.get("url"))
         url = with_protocol(settings.get("url"), settings.get("protocol"))
-        check_url(url)
-    except ConfigError as error:
+    except (ConfigError, UnsupportedError) as error:
         yield "; ".join(filter(None, (str(error), error.hint)))
         return
     if url.scheme in schemes:

@@ -192,8 +192,8 @@ class Settings:
                 f"the url from {self.values['url'].origin} still has the placeholder {blank}",
                 hint=amazonmq.how_to_fill_in(url, self.profile.name),
             )
-        url = with_protocol(url, self.get("protocol"))
         amazonmq.check_url(url)
+        url = with_protocol(url, self.get("protocol"))
         self._check_tls(url.scheme)
         return url
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import socket
+import ssl
+import threading
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +17,11 @@ import pytest
 from mqctl.errors import ExitCode
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
-from mqctl.target import Endpoint, Secret
+from mqctl.target import Endpoint, Secret, parse_url
+from tests.certificates import Authority, server_context
 from tests.cli.aws_server import BROKER_ID, REGION, FakeAws, broker, fake_aws, host, instance
 from tests.cli.commands import Result, run, run_here
+from tests.cli.tls_front import tls_front
 
 PASSWORD = "hunter2!"
 
@@ -164,7 +169,9 @@ class TestCalls:
             (("--amazonmq", "arn:aws:sqs:eu-west-1:1:queue"), "not the ARN of a broker"),
             ((), "a profile needs a broker"),
             (("--url", f"ssl://{host(1)}:61617"), "ssl:// is OpenWire"),
-            (("--url", f"amqps://{BROKER_ID}.mq.{REGION}.amazonaws.com:5671"), "amqps:// is AMQP"),
+            (("--url", f"amqp+ssl://{host(1)}:5671"), "amqp+ssl:// is AMQP"),
+            (("--url", f"stomp://{host(1)}:61614"), "takes TLS only"),
+            (("--url", f"stomp+ssl://{host(1)}:8883"), "port 8883 of Amazon MQ is MQTT"),
             (("--url", f"https://{host(1)}:8162"), "https:// is a web page"),
         ],
     )
@@ -256,6 +263,124 @@ def guarded():
         yield hub.urls[0]
 
 
+RABBIT = f"{BROKER_ID}.mq.{REGION}.on.aws"
+STOMP, MQTT, WSS = f"stomp+ssl://{host(1)}:61614", f"mqtt+ssl://{host(1)}:8883", f"stomp+wss://{host(1)}:61619"
+OTHER_HALF = f"stomp+ssl://{host(2)}:61614"
+
+
+class Net:
+    """Where the hosts of Amazon MQ are, in place of DNS; a host that is not told has no address."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ports: dict[str, int] = {}
+        authority = Authority("Amazon")
+        self.tls = server_context(authority.issue("brokers", host(1), host(2)), folder)
+        self.authorities = folder / "authorities.pem"
+        self.authorities.write_bytes(authority.pem)
+        monkeypatch.setattr(socket, "getaddrinfo", self._addresses)
+
+    def _addresses(self, name: str, port: int, *_: object, **__: object) -> list:
+        if name == "127.0.0.1":
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (name, port))]
+        if name not in self.ports:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", self.ports[name]))]
+
+
+@contextlib.contextmanager
+def hanging_up(tls: ssl.SSLContext | None):
+    """The port of somebody who takes a connection, with TLS if there is a context, and ends it."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                with client, contextlib.suppress(OSError):
+                    if tls is not None:
+                        tls.wrap_socket(client, server_side=True).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+class TestConnect:
+    """What happens at the endpoints of a broker, and the next step where there is no connection."""
+
+    @pytest.fixture
+    def net(self, tmp_path, monkeypatch, home):
+        net = Net(tmp_path, monkeypatch)
+        home["SSL_CERT_FILE"] = str(net.authorities)
+        return net
+
+    @pytest.fixture
+    def serving(self, net, guarded):
+        """The first half of a pair is the standby, where nobody listens; the second serves."""
+        with tls_front(net.tls, parse_url(guarded).endpoints[0]) as front, socket.create_server(("", 0)) as closed:
+            net.ports = {host(1): closed.getsockname()[1], host(2): front.port}
+            closed.close()
+            yield net
+
+    def test_failover(self, mqctl, serving):
+        """Of a pair the half that serves is found, and its certificate checked for its own name."""
+        mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--user", "alice", "--password-ref", "env:P")
+        done = mqctl("profile", "check", "shop", "--connect", env={"P": PASSWORD})
+        assert done.code == ExitCode.OK, done.err
+        assert done.out.decode().endswith(f" at {host(2)}:61614\n")
+
+    @pytest.mark.parametrize(
+        "argv",
+        [
+            ("publish", "a", "b", "--profile", "shop"),
+            ("tail", "a", "--profile", "shop"),
+            ("probe", "--profile", "shop"),
+            ("profile", "check", "shop", "--connect"),
+        ],
+    )
+    def test_denied(self, mqctl, serving, argv):
+        """Whatever the command, who is not let in hears whose users count."""
+        mqctl("profile", "add", "shop", "--url", OTHER_HALF, "--user", "alice", "--password-ref", "env:P")
+        done = mqctl(*argv, env={"P": "wrong"})
+        assert done.code == ExitCode.REFUSED
+        assert "refused the connection" in done.err
+        assert "hint: Amazon MQ lets in the users of the broker, not those of IAM" in done.last
+
+    @pytest.mark.parametrize("argv", [("publish", "a", "b"), ("tail", "a"), ("probe",)])
+    def test_standby_alone(self, mqctl, serving, argv):
+        done = mqctl(*argv, "--url", STOMP)
+        assert done.code == ExitCode.CONNECTION
+        assert f"nobody listens at {host(1)}:61614" in done.err
+        assert "name both endpoints, -1 and -2" in done.last
+
+    def test_no_such_host(self, mqctl, net):
+        done = mqctl("publish", "a", "b", "--url", f"{STOMP},{OTHER_HALF}")
+        assert done.code == ExitCode.CONNECTION
+        assert "hint: the broker is gone, or not in eu-west-1" in done.last
+
+    @pytest.mark.parametrize("greets", [True, False])
+    @pytest.mark.parametrize("url", [STOMP, MQTT, WSS])
+    def test_hung_up(self, mqctl, net, url, greets):
+        """A broker that takes no more connections hangs up, before TLS or after; nobody is sent to MQTT 5."""
+        with hanging_up(net.tls if greets else None) as port:
+            net.ports[host(1)] = port
+            done = mqctl("publish", "a", "b", "--url", url)
+        assert done.code == ExitCode.CONNECTION
+        assert "hung up" in done.err
+        assert "all connections of the protocol are taken (300 on a micro instance" in done.last
+
+    @pytest.mark.parametrize("argv", [("publish", "a", "b"), ("tail", "a"), ("watch", "a"), ("probe",), ("console",)])
+    @pytest.mark.parametrize("endpoint", ["amqps://{}:5671", "https://{}", "stomp+ssl://{}:61614", "wss://{}"])
+    def test_rabbitmq_engine(self, mqctl, net, argv, endpoint):
+        """A host of the other engine is told by its name, without waiting for an answer."""
+        done = mqctl(*argv, "--url", endpoint.format(RABBIT))
+        assert done.code == ExitCode.REFUSED
+        assert "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT" in done.err
+        assert "hint: use a broker of its ActiveMQ engine" in done.last
+
+
 class TestUse:
     """What can never work at Amazon MQ is refused before anything is sent."""
 
@@ -269,8 +394,10 @@ class TestUse:
                 ("--url", f"stomp+ssl://{host(1)}:61617"),
                 ExitCode.USAGE,
                 "port 61617 of Amazon MQ is OpenWire",
-                "stomp+ssl",
+                "STOMP is at 61614; take the endpoint of the same broker that begins with stomp+ssl://",
             ),
+            (("--url", f"mqtt+ssl://{host(1)}:61614"), ExitCode.USAGE, "of Amazon MQ is STOMP", "MQTT is at 8883"),
+            (("--url", f"stomp+wss://{host(1)}"), ExitCode.USAGE, "port 443 of Amazon", "WebSocket is at 61619"),
             (
                 ("--url", f"ssl://{host(1)}:61617"),
                 ExitCode.USAGE,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
 
-from mqctl.errors import ConfigError
+from mqctl.errors import ConfigError, UnsupportedError
 from mqctl.profiles.amazonmq import (
-    OTHER_PORTS,
+    PORTS,
     RABBITMQ_ENGINE,
     Host,
     Problem,
@@ -61,6 +62,8 @@ def test_host_in_a_url():
         (Problem.TIMEOUT, "answers in its VPC only"),
         (Problem.TIMEOUT, "name both endpoints, -1 and -2"),
         (Problem.NO_HOST, "not in eu-west-1"),
+        (Problem.HUNG_UP, "300 on a micro instance"),
+        (Problem.HUNG_UP, "such as MQTT 5"),
         (Problem.DENIED, "not those of IAM"),
     ],
 )
@@ -78,18 +81,31 @@ def test_hint_where_both_halves_are_named():
     assert "name both" in str(hint_for(both[0], Problem.TIMEOUT, others))
 
 
-@pytest.mark.parametrize("problem", [Problem.REFUSED, Problem.TIMEOUT])
-def test_hint_for_the_rabbitmq_engine(problem):
-    """A host without -1 or -2 that does not answer is the engine without STOMP and MQTT."""
-    assert "offers AMQP only, neither STOMP nor MQTT" in str(hint_for(Endpoint(RABBIT, 61614), problem))
+@pytest.mark.parametrize("scheme", ["stomp+ssl", "mqtt", "wss", "amqps", "https"])
+def test_the_rabbitmq_engine(scheme):
+    """A host without -1 or -2 is the engine without STOMP and MQTT, which is said and not waited for."""
+    with pytest.raises(UnsupportedError, match=f"{RABBIT}, a host .* offers AMQP only, neither STOMP nor MQTT") as told:
+        check_url(parse_url(f"{scheme}://{RABBIT}"))
+    assert "ActiveMQ engine" in str(told.value.hint)
 
 
-@pytest.mark.parametrize(("port", "protocol"), OTHER_PORTS.items())
-def test_ports_of_other_protocols(port, protocol):
-    """What is not ours is named by its port."""
-    with pytest.raises(ConfigError, match=f"port {port} of Amazon MQ is {protocol}") as refused:
-        check_url(parse_url(f"stomp+ssl://{ONE}:{port}"))
-    assert refused.value.hint
+@pytest.mark.parametrize("scheme", ["stomp+ssl", "mqtt+ssl", "stomp+wss", "wss"])
+@pytest.mark.parametrize(("port", "served"), PORTS.items())
+def test_ports_of_other_protocols(scheme, port, served):
+    """At the port of another protocol nobody waits for an answer; the port of this one is told."""
+    url = parse_url(f"{scheme}://{ONE}:{port}")
+    if {"stomp+ssl": "STOMP", "mqtt+ssl": "MQTT"}.get(scheme, "WebSocket") == served:
+        check_url(url)
+        return
+    with pytest.raises(ConfigError, match=f"port {port} of Amazon MQ is {served}") as refused:
+        check_url(url)
+    assert re.match(r"(STOMP|MQTT|WebSocket) is at \d+; take the endpoint", str(refused.value.hint))
+
+
+def test_bayeux():
+    """What Amazon MQ does not speak at all is told before a port is looked at."""
+    with pytest.raises(ConfigError, match="does not speak Bayeux"):
+        check_url(parse_url(f"bayeux+http://{ONE}"))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +125,13 @@ def test_plain_text_is_refused(url, hint):
 
 @pytest.mark.parametrize(
     "url",
-    [f"stomp+ssl://{ONE},{TWO}", f"mqtt+wss://{ONE}:61619", "stomp://broker.example:61617", f"amqps://{RABBIT}:5671"],
+    [
+        f"stomp+ssl://{ONE},{TWO}",
+        f"mqtt+wss://{ONE}:61619",
+        "stomp://broker.example:61617",
+        f"amqp+ssl://{ONE}:5671",
+        f"stomp+ssl://{ONE}:7000",
+    ],
 )
 def test_what_can_work_is_let_through(url):
     """TLS at Amazon MQ, and anything elsewhere."""
