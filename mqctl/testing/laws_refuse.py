@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from mqctl.adapters.base import Connection, SubscribeSpec
-from mqctl.errors import UnsupportedError, UsageError
+from mqctl.errors import MqctlError, UnsupportedError, UsageError
 from mqctl.model import AckMode, AckToken, Outgoing, Retained, SubscriptionId, Topic
 from mqctl.testing.offers import lacks, needs
 from mqctl.testing.subject import Subject
@@ -28,7 +29,6 @@ _OF_MESSAGES: Mapping[str, Mapping[str, object]] = {
 _OF_SUBSCRIPTIONS: Mapping[str, Mapping[str, object]] = {
     "qos": {"qos": 1},
     "retain": {"retained": Retained.ONLY},
-    "wildcards": {"topic": Topic(levels=("open", "*"))},
     "selector": {"selector": "colour = 'red'"},
     "durable": {"durable": "name"},
     "prefetch": {"prefetch": 1},
@@ -38,27 +38,37 @@ _OF_SUBSCRIPTIONS: Mapping[str, Mapping[str, object]] = {
 }
 """What asks for something that may be lacking. A session is asked for by an option of MQTT's alone."""
 
+_NOTHING = AckToken(SubscriptionId("none"), None)
+
 
 def _each(wishes: Mapping[str, Mapping[str, object]]) -> list[ParameterSet]:
     return [pytest.param(wish, id=what, marks=lacks(what)) for what, wish in wishes.items()]
 
 
 class RefuseLaws:
-    """Laws of refusing, before anything is sent."""
+    """Laws of refusing, before anything is sent; the connection goes on as if nobody had asked."""
 
     @pytest.mark.parametrize("wish", _each(_OF_MESSAGES))
     def test_a_message_cannot_have_what_is_lacking(self, subject: Subject, wish: Mapping[str, object]) -> None:
-        message = Outgoing(**{"topic": subject.topic(), "payload": b"x", **wish})  # type: ignore[arg-type]  # by name
-        self._refused(subject, lambda connection: connection.submit(message))
+        topic = subject.topic()
+        message = Outgoing(**{"topic": topic, "payload": b"x", **wish})  # type: ignore[arg-type]  # fields by name
+        self._refused(subject, lambda connection: connection.submit(message), topic)
 
     @pytest.mark.parametrize("wish", _each(_OF_SUBSCRIPTIONS))
     def test_a_subscription_cannot_have_what_is_lacking(self, subject: Subject, wish: Mapping[str, object]) -> None:
-        spec = SubscribeSpec(**{"topic": subject.topic(), **wish})  # type: ignore[arg-type]  # fields by name
-        self._refused(subject, lambda connection: connection.subscribe(spec, timeout_s=subject.patience_s))
+        topic = subject.topic()
+        spec = SubscribeSpec(topic=topic, **wish)  # type: ignore[arg-type]  # fields by name
+        self._refused(subject, lambda connection: connection.subscribe(spec, timeout_s=subject.patience_s), topic)
+
+    @lacks("wildcards")
+    def test_a_wildcard_cannot_be_subscribed_to_where_there_are_none(self, subject: Subject) -> None:
+        topic = subject.topic()
+        spec = SubscribeSpec(topic=Topic(levels=(*topic.levels, "*")))
+        self._refused(subject, lambda connection: connection.subscribe(spec, timeout_s=subject.patience_s), topic)
 
     @lacks("nack")
     def test_a_message_cannot_be_refused_where_that_is_lacking(self, subject: Subject) -> None:
-        self._refused(subject, lambda connection: connection.nack(AckToken(SubscriptionId("any"), None)))
+        self._refused(subject, lambda connection: connection.nack(_NOTHING))
 
     @lacks("transactions")
     def test_a_transaction_cannot_begin_where_there_are_none(self, subject: Subject) -> None:
@@ -82,16 +92,24 @@ class RefuseLaws:
     @needs("headers")
     @lacks("header-lines")
     def test_a_header_cannot_have_lines_where_that_is_lacking(self, subject: Subject) -> None:
-        message = Outgoing(topic=subject.topic(), payload=b"x", headers={"mine": "one\ntwo"})
-        self._refused(subject, lambda connection: connection.submit(message), UsageError)
+        topic = subject.topic()
+        message = Outgoing(topic=topic, payload=b"x", headers={"mine": "one\ntwo"})
+        self._refused(subject, lambda connection: connection.submit(message), topic, UsageError)
 
     def _refused(
         self,
         subject: Subject,
         ask: Callable[[Connection], object],
-        error: type[Exception] = UnsupportedError,
+        topic: Topic | None = None,
+        error: type[MqctlError] = UnsupportedError,
     ) -> None:
-        connection, _ = subject.connect()
+        """See a request refused, and its topic nowhere on the way to the broker."""
+        connection, recorder = subject.connect()
+        sent = threading.Event()
+        if topic is not None and subject.link is not None:
+            sent = subject.link.up.call_at(topic.levels[-1].encode(), 1, lambda: None)
         with pytest.raises(error):
             ask(connection)
-        assert connection.stats().messages_out == 0
+        subject.barrier(connection, recorder)
+        assert not sent.is_set()
+        assert connection.stats().messages_out == 1
