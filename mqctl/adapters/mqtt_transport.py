@@ -12,7 +12,14 @@ from mqctl.adapters.reader import ReaderThread
 from mqctl.adapters.stream import Stream
 from mqctl.errors import MqctlError
 
+PIECE_BYTES: Final = 64 * 1024
+"""Most that is written at once. Whoever takes a long message slowly, piece by piece, is alive."""
+
 _NS: Final = 1_000_000_000
+
+
+class _BusyError(TimeoutError):
+    """Another write was under way all the time; nothing was written."""
 
 
 class ByteTaker(Protocol):
@@ -47,7 +54,8 @@ class Transport:
         self.bytes_out = 0
         self._stream = stream
         self.peer = peer
-        self._counting = threading.Lock()
+        self._sending = threading.Lock()
+        self._got_on_ns = 0
         self._reader = ReaderThread(stream)
         self._posted: list[bytes] = []
         self._posting = threading.Condition()
@@ -71,10 +79,27 @@ class Transport:
         Raises:
             OSError: The connection is broken, or the deadline passed (TimeoutError).
         """
-        self._stream.write(data, deadline)
-        with self._counting:
+        if not self._sending.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
+            raise _BusyError("another write is stuck")
+        try:
+            self._write_pieces(data, deadline)
             self.bytes_out += len(data)
             self._last_write_ns = time.monotonic_ns()
+        finally:
+            self._sending.release()
+
+    def _write_pieces(self, data: bytes, deadline: float | None) -> None:
+        if len(data) <= PIECE_BYTES:
+            self._stream.write(data, deadline)
+            return
+        try:
+            for at in range(0, len(data), PIECE_BYTES):
+                self._stream.write(data[at : at + PIECE_BYTES], deadline)
+                self._got_on_ns = time.monotonic_ns()
+        except BaseException:
+            # What follows would become a part of what was begun.
+            self._stream.abort()
+            raise
 
     def read(self, deadline: float) -> bytes:
         """What comes next, before `run`; empty at the end.
@@ -140,12 +165,21 @@ class Transport:
         while not self._stopped:
             data = self._next_to_write(self._check_pulse(beat, ping))
             if data:
-                try:
-                    self.write(data, time.monotonic() + beat.silence_s if beat.silence_s else None)
-                except TimeoutError:
-                    self.kill(f"the broker stopped reading, for {beat.silence_s:g} s")
-                except OSError as error:
-                    self.kill(f"the connection broke: {error.strerror or error}")
+                self._write_posted(data, beat.silence_s)
+
+    def _write_posted(self, data: bytes, silence_s: float) -> None:
+        while not self._stopped:
+            try:
+                self.write(data, time.monotonic() + silence_s if silence_s else None)
+            except _BusyError:
+                if time.monotonic_ns() - self._got_on_ns < silence_s * _NS:
+                    continue
+                self.kill(f"the broker stopped reading, for {silence_s:g} s")
+            except TimeoutError:
+                self.kill(f"the broker stopped reading, for {silence_s:g} s")
+            except OSError as error:
+                self.kill(f"the connection broke: {error.strerror or error}")
+            return
 
     def _next_to_write(self, wait_s: float) -> bytes:
         with self._posting:
@@ -164,7 +198,7 @@ class Transport:
         when nothing came, which is what we watch.
         """
         now_ns = time.monotonic_ns()
-        quiet_since_ns = self._quiet_since_ns or now_ns
+        quiet_since_ns = max(self._quiet_since_ns or now_ns, self._got_on_ns)
         idle_since_ns = self._last_write_ns if self._pinging else min(self._last_write_ns, self._last_read_ns)
         ping_in_s = beat.send_in_s((now_ns - idle_since_ns) / _NS)
         gone_in_s = beat.gone_in_s((now_ns - quiet_since_ns) / _NS)
