@@ -280,6 +280,8 @@ def _account(context: AppContext, publisher: Publisher) -> None:
     for reason in tally.reasons:
         if reason != tally.cut and (context.quiet or reason not in outages.reasons):
             context.report(reason)
+    if tally.untold:
+        context.report(f"{tally.untold} more were rejected or are unknown for other reasons")
     if tally.lost and outages.reconnects:
         context.report(
             f"{tally.lost} unknown were under way when a connection was lost; --resend-unknown sends such again"

@@ -43,6 +43,9 @@ CATCH_UP_S = 0.1
 GRACE_S = 1.0
 """How long an interrupted run still waits for confirmations that are under way."""
 
+REASONS_TOLD = 20
+"""Most reasons that are told of messages that were rejected or are unknown: a broker may find one for each."""
+
 LONG_S = 3600.0
 """As long as one wait for a connection may be; another follows."""
 
@@ -52,7 +55,8 @@ class Tally:
     """The books of one run. `lost` and `late` are the two kinds of unknown; `cut` is why the connection went for good.
 
     A message is counted once, however often it is sent; `resent` counts how often one was sent again. `unconfirmable`
-    are those that left in a way that no broker answers, so that more than that will never be known.
+    are those that left in a way that no broker answers, so that more than that will never be known. `reasons` are why
+    messages were rejected or are unknown, each once; `untold` counts the messages that had others.
     """
 
     attempted: int = 0
@@ -67,6 +71,7 @@ class Tally:
     error: MqctlError | None = None
     asked: Confirmation = Confirmation.BROKER
     reasons: list[str] = field(default_factory=list)
+    untold: int = 0
 
     def count(self, outcome: PublishOutcome) -> None:
         """Enter the fate of one message."""
@@ -86,8 +91,12 @@ class Tally:
                 assert_never(outcome)
 
     def _tell(self, reason: str) -> None:
-        if reason not in self.reasons:
+        if reason in self.reasons:
+            return
+        if len(self.reasons) < REASONS_TOLD:
             self.reasons.append(reason)
+        else:
+            self.untold += 1
 
     @property
     def unknown(self) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from mqctl.errors import ExitCode
-from mqctl.protocols.stomp.codec import Frame
+from mqctl.protocols.stomp.codec import Frame, encode
+from mqctl.protocols.stomp.spec import Version
 from tests.cli.commands import MQCTL, Running
 from tests.cli.conftest import Ear
 from tests.cli.fake_server import dying_after, fake_server, polite, silent
@@ -245,6 +246,20 @@ def test_an_interrupted_run_soon_gives_up_on_confirmations(start):
     assert done.code == ExitCode.INTERRUPTED
     # Where the signal ends the sending itself, nothing is left to wait for, and the message is unknown all the same.
     assert done.err.removeprefix("mqctl: no confirmation within 1s\n") == f"{books(1, 0, 0, 1)}\n"
+
+
+def test_only_some_of_many_reasons_are_told(mqctl):
+    def answer(frame: Frame) -> bytes:
+        if frame.command != "SEND":
+            return polite(frame)
+        about = {"message": f"{frame.body.decode()} is not wanted", "receipt-id": frame.headers["receipt"]}
+        return encode("ERROR", about, version=Version.V1_2)
+
+    with fake_server(answer) as url:
+        done = mqctl("publish", "x", "--lines", "--url", url, data=b"".join(b"%d\n" % n for n in range(25)))
+    told = [f"mqctl: {n} is not wanted" for n in range(20)]
+    rest = "mqctl: 5 more were rejected or are unknown for other reasons"
+    assert (done.code, done.err.splitlines()) == (ExitCode.REFUSED, [*told, rest, books(25, 0, 25)])
 
 
 def test_the_time_limit_holds_while_nobody_types(start):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqctl.cli.interrupts import Interrupts
-from mqctl.cli.publishing import WINDOW, Publisher, Tally
+from mqctl.cli.publishing import REASONS_TOLD, WINDOW, Publisher, Tally
 from mqctl.cli.sources import BadInput, from_lines
 from mqctl.errors import ExitCode, TopicError, UnsupportedError
 from mqctl.model import (
@@ -80,6 +80,14 @@ def test_what_was_not_asked_for_is_not_called_confirmed(asked, confirmed, ending
     tally.count(Confirmed(Confirmation[asked]))
     assert tally.line() == f"attempted 1, confirmed {confirmed}, rejected 0, unknown {1 - confirmed}{ending}"
     assert not tally.given_up
+
+
+def test_a_broker_that_has_a_reason_for_each_message_is_not_quoted_for_ever():
+    tally = Tally()
+    for n in range(REASONS_TOLD + 3):
+        tally.count(Rejected(f"message {n} is not wanted"))
+    tally.count(Rejected("message 0 is not wanted"))
+    assert (len(tally.reasons), tally.untold) == (REASONS_TOLD, 3)
 
 
 def test_a_run_ends_with_its_source_or_its_count():
