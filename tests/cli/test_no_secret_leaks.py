@@ -26,7 +26,6 @@ from urllib.parse import quote, unquote_to_bytes
 import pytest
 
 from mqctl.adapters.proxy import proxy_for
-from mqctl.adapters.registry import BUILT_IN
 from mqctl.errors import ExitCode, MqctlError
 from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
@@ -616,7 +615,6 @@ class TestLogs:
                 result = world.here("publish", "x", "1", "--url", with_login(hub.urls[transport], login))
                 assert result.code == code, result.err
 
-    @pytest.mark.skipif("mqtt" not in BUILT_IN, reason="MQTT is not spoken")
     def test_that_of_mqtt(self, world, log):
         with launch("iotcore") as broker:
             result = world.here("publish", "x", "1", "--url", with_login(broker.url("mqtt")), "--connect-timeout", "2s")
