@@ -11,7 +11,7 @@ from mqctl.errors import ConfigError, UsageError
 from mqctl.profiles.schema import check_profile
 from mqctl.profiles.store import SUFFIX, Found, Place, Store
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def compose(said: Mapping[str, str | bool | None]) -> str:
@@ -61,7 +61,7 @@ def check_name(store: Store, name: str, *, force: bool = False) -> Path:
         UsageError: The name is none, or is taken and `force` is not set.
     """
     if not _NAME.fullmatch(name) or name.endswith(SUFFIX):
-        raise UsageError(f"not a name for a profile: {name!r}", hint="letters, digits, '.', '_' and '-'")
+        raise UsageError(f"not a name for a profile: {name!r}", hint="letters, digits, '.', '_' and '-', 100 at most")
     path = store.config_dir() / "profiles" / (name + SUFFIX)
     if path.exists() and not force:
         raise _taken(name, path)

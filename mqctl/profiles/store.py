@@ -49,6 +49,12 @@ class Choice(NamedTuple):
     origin: str
 
 
+_WAYS_OUT = {
+    Firmness.USED: "choose another profile: mqctl profile use NAME",
+    Firmness.ENVIRONMENT: "MQCTL_PROFILE names it; mqctl profile list shows all",
+}
+
+
 class Store:
     """The profiles that can be seen from a working directory with an environment.
 
@@ -77,7 +83,8 @@ class Store:
 
     def config_dir(self) -> Path:
         """The user's own directory for mqctl, whether or not it exists."""
-        if base := self.environ.get("XDG_CONFIG_HOME"):
+        base = self.environ.get("XDG_CONFIG_HOME", "")
+        if os.path.isabs(base):  # noqa: PTH117 - "all paths must be absolute", else ignored: XDG Base Directory
             return Path(base, "mqctl")
         if sys.platform == "linux":
             # What platformdirs says, without the 10 ms that importing it takes.
@@ -88,7 +95,7 @@ class Store:
 
     def choice(self, flag: str | None = None) -> Choice:
         """The profile to use: flag, `MQCTL_PROFILE`, `profile use`, `local`."""
-        if flag:
+        if flag is not None:
             return Choice(flag, Firmness.FLAG, "--profile")
         if name := self.environ.get("MQCTL_PROFILE"):
             return Choice(name, Firmness.ENVIRONMENT, "MQCTL_PROFILE")
@@ -119,7 +126,7 @@ class Store:
         """
         if is_path(name):
             path = Path(os.path.normpath(self.cwd / os.path.expanduser(name)))  # noqa: PTH111 - no error for `~nobody`
-            if not path.is_file():
+            if not _is_file(path):
                 _refuse_address(name)
                 raise ConfigError(f"no profile at {path}")
             return Found(path.stem, path, Place.PATH)
@@ -130,7 +137,8 @@ class Store:
         """Every profile in the order of search, shadowed ones too."""
         for place, directory in self.places():
             for path in sorted(directory.glob("*" + SUFFIX), key=lambda path: path.stem):
-                yield Found(path.stem, path, place)
+                if _is_file(path):
+                    yield Found(path.stem, path, place)
 
     def chain(self, found: Found, *, firmness: Firmness = Firmness.FLAG) -> tuple[Profile, ...]:
         """Read a profile and its parents, nearest first.
@@ -156,12 +164,20 @@ class Store:
         """Choose a profile, read it and merge; see `load_settings`."""
         choice = self.choice(flags.get("profile"))
         try:
-            chain = self.chain(self.find(choice.profile, firmness=choice.firmness), firmness=choice.firmness)
+            chain = self.chain(self._chosen(choice), firmness=choice.firmness)
         except ConfigError as error:
             if choice.firmness is Firmness.USED and error.hint is None:
-                error.hint = "choose another profile: mqctl profile use NAME"
+                error.hint = _WAYS_OUT[choice.firmness]
             raise
         return self._merged(chain, flags, firmness=choice.firmness, environ=self.environ, warn=warn)
+
+    def _chosen(self, choice: Choice) -> Found:
+        try:
+            return self.find(choice.profile, firmness=choice.firmness)
+        except ConfigError as error:
+            # Nobody typed that name, so it is said where it comes from.
+            error.hint = _WAYS_OUT.get(choice.firmness, error.hint)
+            raise
 
     def settings(self, found: Found, *, firmness: Firmness, warn: Warn) -> Settings:
         """A profile by itself, without flags and `MQCTL_*` variables; its references see all variables."""
@@ -274,14 +290,24 @@ def read_document(path: Path) -> dict[str, object]:
     if len(data) > PROFILE_BYTES_MAX:
         raise ConfigError(f"{path} is larger than a profile can be ({PROFILE_BYTES_MAX} bytes)")
     try:
-        return tomllib.loads(data.decode())
+        # Editors of Windows begin a file with a mark of its encoding.
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except RecursionError:
+        raise ConfigError(f"{path} is nested too deeply for a profile") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from None
 
 
 def _first(places: Iterable[tuple[Place, Path]], name: str) -> Found | None:
     candidates = (Found(name, directory / (name + SUFFIX), place) for place, directory in places)
-    return next((found for found in candidates if found.path.is_file()), None)
+    return next((found for found in candidates if _is_file(found.path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:  # a directory that is closed to us, or a name that is too long
+        raise ConfigError(f"cannot look for {path}: {error.strerror}") from None
 
 
 def _trust(place: Place, firmness: Firmness) -> Trust:

@@ -94,6 +94,15 @@ class TestList:
         assert "local" in world.out
         assert "no profile 'gone'" in world.err
 
+    def test_what_cannot_be_a_profile(self, world):
+        """One hopeless file, or a name that no file can have, is no bug of ours."""
+        world.put("deep", "a = " + "[" * 100_000)
+        assert world.mqctl("profile", "list") == ExitCode.OK
+        assert "nested too deeply" in world.out
+        assert world.mqctl("tail", "a", "--profile", "x" * 300) == ExitCode.USAGE
+        assert world.mqctl("profile", "add", "x" * 300, "--url", "stomp://h") == ExitCode.USAGE
+        assert world.mqctl("tail", "a", "--profile", "") == ExitCode.USAGE
+
     def test_file_in_use(self, world):
         """A file elsewhere that is in use comes first."""
         path = world.cwd / "x.toml"

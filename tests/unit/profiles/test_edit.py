@@ -47,7 +47,7 @@ def test_add_at_the_same_moment(world, monkeypatch):
     assert "one" in path.read_text()
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../a", ".a", "-a", "a b", "a.toml", "é"])
+@pytest.mark.parametrize("name", ["", "a/b", "../a", ".a", "-a", "a b", "a.toml", "é", "a" * 101])
 def test_add_refuses_names(world, name):
     """A name that would be a path, hidden or an option is refused."""
     with pytest.raises(UsageError, match="not a name for a profile"):

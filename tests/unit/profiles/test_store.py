@@ -46,6 +46,19 @@ class TestSearch:
         assert listed[:2] == [("activemq", Place.PROJECT), ("activemq", Place.USER)]
         assert [name for name, place in listed[2:] if place is Place.SHIPPED] == sorted(SAMPLES)
 
+    def test_what_is_no_file_is_no_profile(self, world):
+        """A directory and a link that leads nowhere are not listed, and so nobody is told to mean them."""
+        beside = world.put("user", "mine").parent
+        (beside / "folder.toml").mkdir()
+        (beside / "link.toml").symlink_to("/nonexistent")
+        assert [found.name for found in world.store.all() if found.place is Place.USER] == ["mine"]
+
+    @pytest.mark.parametrize("name", ["x" * 300, "./" + "x" * 300])
+    def test_a_place_that_cannot_be_looked_at(self, world, name):
+        """A name that no file can have is an error of the user's, with what the system says."""
+        with pytest.raises(ConfigError, match=r"cannot look for .*xxx.*: File name too long"):
+            world.store.find(name)
+
     def test_path(self, world):
         """A name with a slash or .toml is a path from the working directory, `~` included."""
         path = world.put("elsewhere", "x")
@@ -92,8 +105,11 @@ class TestConfigDirectory:
     """Where the user's own profiles are."""
 
     def test_xdg(self):
-        """XDG_CONFIG_HOME counts on every system."""
+        """XDG_CONFIG_HOME counts on every system, unless it is relative: that would change with the directory."""
         assert Store({"XDG_CONFIG_HOME": "/x"}, Path("/")).config_dir() == Path("/x/mqctl")
+        for ignored in ("", "x", "./x"):
+            environ = {"XDG_CONFIG_HOME": ignored, "HOME": "/home/me"}
+            assert Store(environ, Path("/")).config_dir() == Path("/home/me/.config/mqctl")
 
     def test_linux_and_elsewhere(self, monkeypatch):
         """On Linux it is what platformdirs says; elsewhere platformdirs is asked."""
@@ -141,10 +157,19 @@ class TestChoice:
         world.store.used_file.write_text("gone")
         with pytest.raises(ConfigError) as refused:
             world.load()
-        assert refused.value.hint == "mqctl profile list shows all"
+        assert refused.value.hint == "choose another profile: mqctl profile use NAME"
+        world.environ["MQCTL_PROFILE"] = "gone"
+        with pytest.raises(ConfigError, match="no profile 'gone'") as refused:
+            world.load()
+        assert refused.value.hint == "MQCTL_PROFILE names it; mqctl profile list shows all"
         with pytest.raises(ConfigError) as refused:
             world.load(profile="/gone/mine.toml")
         assert refused.value.hint is None
+
+    def test_an_empty_name_is_none(self, world):
+        """`--profile "$NAME"` with nothing in NAME is not silently another broker's."""
+        with pytest.raises(ConfigError, match="no profile ''"):
+            world.load(profile="")
 
     def test_a_wrong_option_is_not_blamed_on_the_profile_in_use(self, world):
         """Another profile would not help."""
@@ -263,6 +288,7 @@ class TestReading:
         [
             (b"url = ", r"is not TOML: .*at end of document"),
             (b"url = '\xff'", "is not TOML"),
+            (b"a = " + b"[" * 100_000, "is nested too deeply for a profile"),
             (b"# " + b"x" * store.PROFILE_BYTES_MAX, "is larger than a profile can be"),
         ],
     )
@@ -272,6 +298,12 @@ class TestReading:
         path.write_bytes(content)
         with pytest.raises(ConfigError, match=f"{re.escape(str(path))} {words}"):
             read_document(path)
+
+    def test_mark_of_an_encoding(self, world):
+        """What editors of Windows write before the first character does not count."""
+        path = world.put("user", "x")
+        path.write_bytes(b"\xef\xbb\xbfurl = 'stomp://h'")
+        assert read_document(path) == {"url": "stomp://h"}
 
     def test_cannot_read(self, world):
         """What cannot be opened is an error with the reason."""
