@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 
@@ -155,6 +156,17 @@ def test_a_message_appears_above_the_line_that_is_being_typed(terminal, broker):
     typed = max(index for index, row in enumerate(rows) if row.endswith("> publish a ha"))
     assert rows.index("a arrived") < typed
     entered(shown, "lf", "a half")
+
+
+def test_what_arrives_while_enter_is_pressed_is_printed_whole_and_in_its_order(terminal, broker):
+    shown = terminal().shows(PROMPT)
+    entered(shown, "subscribe a --format '<%p>\\n'", "subscribed to a")
+    for begin in range(0, 6000, 300):
+        put(broker, "/topic/a", *(b"%d" % number for number in range(begin, begin + 300)))
+        shown.type(b"\r")
+        shown.until(at_prompt)
+    shown.shows("<5999>")
+    assert [int(number) for number in re.findall(rb"<(\d+)>", shown.raw)] == list(range(6000))
 
 
 def test_ctrl_c_ends_the_command_and_not_the_console(terminal):

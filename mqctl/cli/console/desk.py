@@ -211,6 +211,7 @@ class Desk:
     def _print(self, deliveries: Sequence[Delivery], _first: int) -> None:
         self._talking.wait()
         epoch_ns = time.time_ns() - time.monotonic_ns()
+        lines: list[bytes] = []
         with self._arrived:
             for delivery in deliveries:
                 known = self.subscriptions.get(delivery.subscription)
@@ -220,7 +221,8 @@ class Desk:
                 self.received += 1
                 self.see(delivery.topic)
                 mode = self._modes[delivery.subscription]
-                self.write(known.formatter(Record(delivery, known.count, delivery.received_ns + epoch_ns, mode)))
+                lines.append(known.formatter(Record(delivery, known.count, delivery.received_ns + epoch_ns, mode)))
+            self.write(b"".join(lines))
             self._arrived.notify_all()
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import signal
-import sys
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from prompt_toolkit.patch_stdout import patch_stdout
 
+from mqctl.cli.console.above import Above
 from mqctl.cli.console.completion import Words
 from mqctl.cli.console.shell import Shell
 from mqctl.cli.context import AppContext
@@ -38,18 +38,16 @@ class Prompting:
     """
 
     def __init__(self, context: AppContext, *, remember: bool) -> None:
-        self._context = context
         self._remember = remember
+        self._above = Above(context.stdout)
 
     def write(self, data: bytes) -> None:
-        """Print a message above the prompt."""
-        # Looked up each time: while a line is edited it is the library's, which moves the prompt out of the way.
-        sys.stdout.write(data.decode("utf-8", "backslashreplace"))
-        sys.stdout.flush()
+        """Print messages above the prompt."""
+        self._above.write(data)
 
     def tell(self, text: str) -> None:
         """Print a notice above the prompt."""
-        self.write(f"mqctl: {tame(text)}\n".encode())
+        self.write(f"mqctl: {tame(text)}\n".encode("utf-8", "backslashreplace"))
 
     def run(self, shell: Shell) -> None:
         """Read and run lines until the end.
@@ -66,14 +64,17 @@ class Prompting:
         )
         going_on = True
         while going_on:
-            try:
-                with patch_stdout(raw=True):
-                    line = session.prompt(lambda: _prompt(shell))
-            except KeyboardInterrupt:
-                continue
-            except EOFError:
-                break
-            going_on = shell.line(line) is not None
+            # Ctrl-C throws away the line, or ends the command, wherever in this it comes.
+            with suppress(KeyboardInterrupt):
+                going_on = self._one_line(session, shell)
+
+    def _one_line(self, session: PromptSession[str], shell: Shell) -> bool:
+        try:
+            with self._above.typing() as begin:
+                line = session.prompt(lambda: _prompt(shell), pre_run=begin)
+        except EOFError:
+            return False
+        return shell.line(line) is not None
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
