@@ -322,7 +322,7 @@ def _from_environ(environ: Mapping[str, str], cwd: str) -> _Layer:
 
 
 def _from_profile(profile: Profile) -> _Layer:
-    base = profile.path.rpartition("/")[0]
+    base = os.path.dirname(profile.path)  # noqa: PTH120 - names only, as above
     origin = _origin(profile)
     return {name: Value(value, origin, base, profile.trust) for name, value in profile.settings.items()}
 

@@ -131,7 +131,9 @@ def _from_file(path: str, what: str) -> Found:
             secret = _first_line(file.read(SECRET_BYTES_MAX), what, path)
     except OSError as error:
         raise SecretError(f"{what}: cannot read {path}: {error.strerror}") from None
-    warning = f"{path} holds a password and others can read it; chmod 600 {path}" if mode & 0o077 else None
+    # Elsewhere these bits say nothing of who can read it.
+    open_to_others = os.name == "posix" and mode & 0o077
+    warning = f"{path} holds a password and others can read it; chmod 600 {path}" if open_to_others else None
     return Found(secret, warning)
 
 

@@ -258,7 +258,7 @@ def load_settings(
 
 def is_path(profile: str) -> bool:
     """Whether `--profile` names a file and not a profile."""
-    return "/" in profile or profile.endswith(SUFFIX)
+    return bool(os.path.dirname(profile)) or profile.endswith(SUFFIX)  # noqa: PTH120 - pathlib forgets the ./
 
 
 def shipped_dir() -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import ntpath
 from math import inf
+from types import SimpleNamespace
 
 import pytest
 
@@ -460,6 +462,13 @@ def test_topics():
     assert settings.topic(parse("/queue/x")) == TopicSettings("dots")
     assert settings.topic(parse("/topic/a.b")) == TopicSettings()
     assert settings.topic(parse("a.>", native=True)) == TopicSettings()
+
+
+def test_beside_a_profile_on_windows(monkeypatch):
+    """There a path has backslashes, and a relative one in it still starts beside the profile."""
+    monkeypatch.setattr("mqctl.profiles.resolve.os", SimpleNamespace(path=ntpath))
+    settings = resolved(profiles=[profile(path=r"C:\mine\p.toml", url="stomp+ssl://h", ca_file="ca.pem")])
+    assert settings.path("ca_file") == r"C:\mine\ca.pem"
 
 
 def test_presets():

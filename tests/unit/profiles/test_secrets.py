@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import traceback
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +109,13 @@ def test_open_file_warns(tmp_path, mode):
     assert found.secret.reveal() == "hunter2"
     assert found.warning
     assert f"chmod 600 {path}" in found.warning
+
+
+def test_no_warning_where_the_mode_says_nothing(tmp_path, monkeypatch):
+    """Windows shows every file as one that all can read, and has no chmod."""
+    (tmp_path / "pw").write_text("hunter2")
+    monkeypatch.setattr(secrets, "os", SimpleNamespace(name="nt", path=os.path, fstat=os.fstat))
+    assert fetch("file:pw", base=tmp_path).warning is None
     assert "hunter2" not in found.warning
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +69,11 @@ class TestSearch:
         assert world.store.find(str(path)).path == path
         assert world.store.find("y.toml") == Found("y", world.cwd / "y.toml", Place.PATH)
         assert [is_path(text) for text in ("a", "a.b", "a.toml", "./a", "/a/b")] == [False, False, True, True, True]
+
+    def test_path_on_windows(self, monkeypatch):
+        """There a backslash and a drive make a path too."""
+        monkeypatch.setattr(store, "os", SimpleNamespace(path=ntpath))
+        assert [is_path(text) for text in ("a", r".\a", r"C:\a", "./a", "a.toml")] == [False, True, True, True, True]
 
     def test_home_in_path(self, world, monkeypatch):
         """`~/x.toml` is a file of the home directory."""
