@@ -206,6 +206,7 @@ def _terms(answer: Connack, target: Target, who: _Identity) -> Terms:
         HeartBeat(send_s=every_s, receive_s=every_s),
         properties=target.mqtt.version == MQTT_5,
         remembered=not who.clean,
+        named=target.client_id is not None,
     )
 
 

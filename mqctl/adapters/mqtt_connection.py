@@ -14,9 +14,9 @@ from mqctl.adapters.features import Refusals
 from mqctl.adapters.heartbeat import HeartBeat
 from mqctl.adapters.mqtt_client import Client, Goodbye, Verdict
 from mqctl.adapters.mqtt_messages import TOPICS_KEPT, Messages
-from mqctl.adapters.mqtt_transport import Transport
+from mqctl.adapters.mqtt_transport import HUNG_UP, Transport
 from mqctl.adapters.pending import Receipts, Settled
-from mqctl.errors import ConnectionLost, UnsupportedError, UsageError
+from mqctl.errors import ConnectionLost, RefusedError, UnsupportedError, UsageError
 from mqctl.model import (
     AckMode,
     AckToken,
@@ -37,7 +37,7 @@ from mqctl.model import (
 )
 from mqctl.protocols.mqtt.dialects import Offer
 from mqctl.protocols.mqtt.properties import encode
-from mqctl.protocols.mqtt.reasons import hint_of
+from mqctl.protocols.mqtt.reasons import TAKEN_OVER, hint_of
 from mqctl.topics import MQTT_ONE_LEVEL, MQTT_SHARED_PREFIX, MQTT_SUBTREE, to_mqtt
 
 USUAL_QOS: Final = 1
@@ -49,6 +49,9 @@ ROOM_WITHIN_S: Final = 10.0
 STRANGERS_AFTER_NS: Final = 2_000_000_000
 """How long messages of a resumed session may wait for a subscription before the user is told of them."""
 
+_SAME_ID: Final = ", perhaps because another client came with the same client id"
+"""Before MQTT 5 it cannot say so, and Mosquitto does not even then."""
+
 _CONFIRMED: Final = Confirmed(Confirmation.BROKER)
 _NO_ROOM: Final = Unknown(
     f"the broker confirmed none of the messages under way within {ROOM_WITHIN_S:g} s", UnknownCause.TIMEOUT
@@ -59,7 +62,8 @@ class Terms(NamedTuple):
     """What holds for a connection.
 
     `refusals` refuses what this version of MQTT does not have, `offer` what the broker does not take; `properties`
-    tells whether packets have such, `remembered` whether the broker keeps what comes while we are away.
+    tells whether packets have such, `remembered` whether the broker keeps what comes while we are away, `named` whether
+    the user chose the client id, so that another client may have it too.
     """
 
     refusals: Refusals
@@ -67,6 +71,7 @@ class Terms(NamedTuple):
     beat: HeartBeat
     properties: bool
     remembered: bool
+    named: bool
 
 
 class MqttConnection:
@@ -172,9 +177,14 @@ class MqttConnection:
     def on_closed(self, reason: str) -> None:
         """Nothing more comes; called last from the reading thread."""
         expected = self._ending.begun
-        reason = "closed" if expected else reason
+        reason = "closed" if expected else self._explained(reason)
         self._receipts.lose(reason)
-        self._ending.emit([Disconnected(time.monotonic_ns(), expected, reason)])
+        # Whoever comes back takes the session over in its turn, and so on for ever.
+        error = RefusedError(reason) if _is_taken_over(self._client.goodbye) and not expected else None
+        self._ending.emit([Disconnected(time.monotonic_ns(), expected, reason, error)])
+
+    def _explained(self, reason: str) -> str:
+        return f"{reason}{_SAME_ID}" if reason == HUNG_UP and self._terms.named else reason
 
     def submit(self, message: Outgoing, *, confirmation: Confirmation = Confirmation.BROKER) -> PendingPublish:
         """See `Connection.submit`. At QoS 0 no broker confirms, and the outcome is SOCKET at most."""
@@ -349,6 +359,10 @@ class MqttConnection:
 
 def _outcome(verdict: Verdict) -> PublishOutcome:
     return _CONFIRMED if verdict.failure is None else Rejected(verdict.failure)
+
+
+def _is_taken_over(goodbye: Goodbye | None) -> bool:
+    return goodbye is not None and goodbye.code == TAKEN_OVER
 
 
 def _farewell(goodbye: Goodbye | None) -> str | None:

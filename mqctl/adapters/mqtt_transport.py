@@ -15,6 +15,9 @@ from mqctl.errors import MqctlError
 PIECE_BYTES: Final = 64 * 1024
 """Most that is written at once. Whoever takes a long message slowly, piece by piece, is alive."""
 
+HUNG_UP: Final = "the broker closed the connection"
+"""Why a connection is over that the broker ended without a word."""
+
 _NS: Final = 1_000_000_000
 
 
@@ -153,7 +156,7 @@ class Transport:
             data = self._stream.read()
             now_ns, self._quiet_since_ns = time.monotonic_ns(), None
             if not data:
-                return "the broker closed the connection"
+                return HUNG_UP
             self.bytes_in += len(data)
             self._last_read_ns = now_ns
             self._pinging = False

@@ -291,7 +291,7 @@ class ReconnectingConnection:
             self._line = None
             self._past = added(self._past, line.connection.stats())
             self._lost = event.reason
-        if event.expected or self._sink_failed or self._closing.is_set():
+        if event.expected or event.error is not None or self._sink_failed or self._closing.is_set():
             self._end(event)
             return
         self._repeats.connection_lost()

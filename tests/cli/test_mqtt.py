@@ -145,6 +145,18 @@ def test_a_refused_password_is_told_in_words(mqctl, env):
     assert env["MQCTL_PASSWORD"] not in err
 
 
+def test_who_is_replaced_by_another_of_its_name_does_not_come_back(start):
+    """They would take turns for ever."""
+    with FakeBroker(five=True) as broker:
+        url = f"mqtt://{broker.endpoint}"
+        tail = start("tail", "t", "--url", url, "--mqtt-version", "5", "--client-id", "c", "--reconnect", "always")
+        tail.said("subscribed to")
+        broker.peer().send("DISCONNECT", b"\x8e")
+        code, _, err = tail.end()
+    assert code == ExitCode.REFUSED
+    assert "session taken over (another client came with the same --client-id; each needs its own)" in err
+
+
 def test_nobody_there_is_told_with_what_may_be_missing(mqctl):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

@@ -11,6 +11,9 @@ from mqctl.errors import ConnectError, MqctlError, RefusedError, UnsupportedErro
 RETURN_CODES: Final[Mapping[int, int]] = MappingProxyType({1: 0x84, 2: 0x85, 3: 0x88, 4: 0x86, 5: 0x87})
 """The return codes of CONNACK before MQTT 5 (MQTT 3.1.1, 3.2.2.3), each as the reason code of MQTT 5."""
 
+TAKEN_OVER: Final = 0x8E
+"""The session, by another client of the same name."""
+
 _UNSUPPORTED_VERSION: Final = 0x84
 _BUSY: Final = frozenset({0x88, 0x89, 0x8B, 0x97, 0x9F})
 """Server unavailable, busy, shutting down, a quota, too many connections: another try may do better."""
@@ -20,7 +23,7 @@ _CREDENTIALS: Final = frozenset({0x86, 0x87})
 
 _HINTS: Final = {
     0x85: "choose another --client-id",
-    0x8E: "another client came with the same --client-id; each needs its own",
+    TAKEN_OVER: "another client came with the same --client-id; each needs its own",
     0x9A: "it keeps no retained messages: leave out --will-retain",
     0x9B: "it has not this quality of service: use a lower --qos or --will-qos",
 }

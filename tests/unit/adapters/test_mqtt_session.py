@@ -517,9 +517,25 @@ class TestEnd:
             ended = recorder.disconnected()
             assert not ended.expected
             assert ended.reason.startswith("the broker disconnected: session taken over: hm! (another client")
+            assert isinstance(ended.error, RefusedError), "to come back would take it over in turn"
             assert isinstance(pending.outcome(0), Unknown)
             with pytest.raises(ConnectionLost):
                 subscribe(connection)
+
+    def test_another_reason_to_leave_is_no_reason_not_to_come_back(self):
+        with FakeBroker(five=True) as broker, session(broker) as (_, peer, recorder):
+            peer.send("DISCONNECT", b"\x8b")
+            assert recorder.disconnected().reason == "the broker disconnected: server shutting down"
+            assert recorder.disconnected().error is None
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [({}, ""), ({"client_id": "c"}, ", perhaps because another client came with the same client id")],
+    )
+    def test_where_the_broker_says_nothing_a_client_id_may_be_why(self, options, reason):
+        with FakeBroker() as broker, session(broker, **options) as (_, peer, recorder):
+            peer.sock.shutdown(2)
+            assert recorder.disconnected().reason == f"the broker closed the connection{reason}"
 
     @pytest.mark.parametrize(
         "data",
