@@ -112,8 +112,9 @@ def lead(context: AppContext, crew: Crew, job: Job, *, drain_s: float, timeout_s
         conductor.end()
         if not begun:
             raise _never_began(cut_short)
-    report = put_together(job.load, job.confirm, conductor.works, cut_short=cut_short is not None)
-    return Outcome(report, judge(report, cut_short=cut_short, dead=conductor.dead))
+    dead = conductor.dead
+    report = put_together(job.load, job.confirm, conductor.works, cut_short=cut_short is not None or bool(dead))
+    return Outcome(report, judge(report, cut_short=cut_short, dead=dead))
 
 
 def _follow(context: AppContext, conductor: Conductor, timeout_s: float | None, title: str) -> ExitCode | None:

@@ -94,7 +94,7 @@ def put_together(load: Load, asked: Confirmation, works: Sequence[Work], *, cut_
     sent = sorted((each for work in works for each in work.sent), key=lambda each: each.publisher)
     heard = [each for work in works for each in work.heard]
     books = tuple(reconcile(sent, heard, shared=load.shared))
-    planned_s = None if cut_short else load.duration_s
+    planned_s = None if cut_short or any(each.stopped for each in sent) else load.duration_s
     least_s = planned_s or 0.0 if load.rate is not None else 0.0
     sending_s, hearing_s = max(least_s, _last_s(sent)), max(least_s, _last_s(heard))
     whole = int(max(sending_s, hearing_s) if planned_s is None else planned_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import time
@@ -300,6 +301,7 @@ def test_a_worker_that_dies_is_told_and_the_run_proves_nothing(start):
     assert "mqctl: worker 1 was killed by SIGKILL\n" in done.err
     assert "mqctl: inconclusive: worker 1 was killed by SIGKILL, and what it did is not in the books\n" in done.err
     assert done.lines[0] == "verdict     inconclusive"
+    assert int(re.search(r"delivered (\d+)/s", done.lines[6])[1]) > 100
     assert gone(ours)
 
 

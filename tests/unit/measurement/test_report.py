@@ -60,6 +60,14 @@ def test_a_run_of_a_count_is_as_long_as_it_took():
     assert (made.sent_per_s, made.delivered_per_s, made.delivered_each_second) == (20, 4, (9, 1))
 
 
+@pytest.mark.parametrize(("stopped", "cut_short"), [("gone", False), (None, True)])
+def test_a_run_that_ended_early_is_as_long_as_it_took(stopped, cut_short):
+    load = replace(LOAD, duration_s=60.0)
+    works = (Work("1", (sent(stopped=stopped),), (heard(),)),)
+    made = put_together(load, Confirmation.BROKER, works, cut_short=cut_short)
+    assert (made.sent_per_s, made.delivered_each_second) == (10, (10,))
+
+
 def test_the_worst_second_counts_when_nothing_came_in_it():
     load = replace(LOAD, duration_s=3.0)
     made = report(load, (Work("1", (sent(),), (heard(seconds={0: 6, 2: 4, 3: 1}),)),))
