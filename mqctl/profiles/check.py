@@ -15,7 +15,7 @@ from mqctl.profiles.schema import parse_profile
 from mqctl.profiles.store import Found, Store, read_document
 from mqctl.target import with_protocol
 
-_FILES = ("ca_file", "cert_file", "key_file")
+_FILES = ("ca_file", "cert_file", "key_file", "crl_file")
 
 
 class Report(NamedTuple):

@@ -42,7 +42,10 @@ def test_right(world):
                 "topics.a.view: no view 'rekt'; did you mean 'rect'?",
             ],
         ),
-        ('url = "stomp://h"\n[tls]\nca = "ca.pem"\nkey = "k.pem"', ["ca: no file at", "key: no file at"]),
+        (
+            'url = "stomp://h"\n[tls]\nca = "ca.pem"\nkey = "k.pem"\ncrl = "r.pem"',
+            [f"{key}: no file at" for key in ("ca", "key", "crl")],
+        ),
     ],
 )
 def test_wrong(world, text, problems):
