@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -65,15 +66,12 @@ def bench(
     """
     context: AppContext = ctx.obj
     control = _control(run.control)
+    _check_use(_typed(ctx))
     allow_connections(_FILES * (PUBLISHERS_MAX + SUBSCRIBERS_MAX))
     if run.join is not None:
         from mqctl.cli.bench_join import join
 
-        if topic is not None or run.remote is not None:
-            raise UsageError("--join takes no TOPIC and no --remote: whoever leads the run says what to do")
         return join(context, settings_for(context, Flags({**flags, "url": run.join})), control, run.name, run.timeout)
-    if run.name is not None:
-        raise UsageError("--as names a worker, so it needs --join")
     settings = settings_for(context, flags)
     number = random.SystemRandom().getrandbits(63)
     where = topics.parse(topic or f"mqctl.bench.{number:016x}", native=bool(how.native))
@@ -106,8 +104,6 @@ def _remote(context: AppContext, settings: Settings, target: Target, job: Job, r
     assert run.remote is not None
     if run.remote > most:
         raise UsageError(f"--remote {run.remote} is more than the publishers and more than the subscribers: {most}")
-    if run.workers is not None:
-        raise UsageError("--workers are of this machine, --remote of others: choose one")
     inbox = Inbox()
     with connected_with_hint(settings, target, inbox.put_batch) as connection:
         crew = RemoteCrew(Post(connection, inbox), _control(run.control), f"{job.load.run:016x}")
@@ -122,6 +118,45 @@ def _led(context: AppContext, crew: Crew, job: Job, run: RunOptions, greeting: C
     title = f"{greeting.peer} {greeting.server or ''} {topics.text_of(job.topic)}"
     outcome = lead(context, crew, job, drain_s=run.drain, timeout_s=run.timeout, title=title)
     return publish_report(context, outcome, job, greeting, as_json=run.json)
+
+
+_OF_JOINERS = {"--join", "--as", "--control", "--timeout"}
+_NEED = {
+    "--as": ({"--join"}, "--as names a worker, so it needs --join"),
+    "--wait": ({"--remote"}, "--wait is for the workers of --remote"),
+    "--control": ({"--join", "--remote"}, "--control is for --join and --remote"),
+}
+_EXCLUDE = {
+    ("--count", "--duration"): "--count and --duration exclude each other",
+    ("--rate", "--in-flight"): "--in-flight is for a closed loop: with --rate no message waits for another",
+    ("--remote", "--workers"): "--workers are of this machine, --remote of others: choose one",
+}
+
+
+def _typed(ctx: typer.Context) -> list[str]:
+    """TOPIC and the options of a run as they stand on the command line."""
+    ours = {"topic", *(member.name for group in (LoadOptions, HowOptions, RunOptions) for member in fields(group))}
+    sources = {param: ctx.get_parameter_source(param.name or "") for param in ctx.command.params if param.name in ours}
+    typed = [param for param, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    return ["TOPIC" if param.name == "topic" else max(param.opts, key=len) for param in typed]
+
+
+def _check_use(typed: Sequence[str]) -> None:
+    """Nobody is to wonder what an option did that did nothing.
+
+    Raises:
+        UsageError: Options that have nothing to do with each other.
+    """
+    if "--join" in typed:
+        for option in typed:
+            if option not in _OF_JOINERS:
+                raise UsageError(f"--join takes no {option}: whoever leads the run says what to do")
+    for option, (needed, text) in _NEED.items():
+        if option in typed and not needed & set(typed):
+            raise UsageError(text)
+    for pair, text in _EXCLUDE.items():
+        if set(pair) <= set(typed):
+            raise UsageError(text)
 
 
 def _control(text: str) -> Topic:

@@ -88,10 +88,8 @@ class LoadOptions:
         """The same as a value.
 
         Raises:
-            UsageError: Two ends, or an impossible rate.
+            UsageError: An impossible rate, or no time.
         """
-        if self.count is not None and self.duration is not None:
-            raise UsageError("--count and --duration exclude each other")
         if self.rate is not None and not 0 < self.rate <= RATE_MAX:
             raise UsageError(f"--rate is above 0 and at most {RATE_MAX:,}, not {self.rate:g}")
         if self.duration is not None and self.duration <= 0:
