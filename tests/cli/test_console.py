@@ -50,6 +50,9 @@ def test_a_script_publishes_and_receives_over_one_connection(mqctl):
         ("use nobody", ExitCode.USAGE, "nobody"),
         ("use stomp://127.0.0.1:1", ExitCode.CONNECTION, "nobody listens"),
         ("console", ExitCode.USAGE, "console"),
+        ("publish a 1 | wc", ExitCode.USAGE, "the console is no shell: it does not know |"),
+        ("status; publish a 1", ExitCode.USAGE, "the console is no shell: it does not know ;"),
+        ("statsu", ExitCode.USAGE, "no command 'statsu'; did you mean 'status'?"),
     ],
 )
 def test_a_script_ends_at_its_first_failure_with_its_code(mqctl, line, code, words):
@@ -58,6 +61,23 @@ def test_a_script_ends_at_its_first_failure_with_its_code(mqctl, line, code, wor
     assert words in ended.err
     assert ended.err.count("confirmed 1") == 1
     assert ended.last == f"mqctl: standard input, line 2: exit code {int(code)}; the rest is not run"
+
+
+def test_what_an_editor_puts_into_a_script_is_no_part_of_its_commands(mqctl):
+    lines = b"\xef\xbb\xbfsubscribe a\r\nmqctl publish a 1 # one\r\nwait -n 1 --timeout 10s"
+    assert tuple(mqctl("console", data=lines))[:2] == (ExitCode.OK, b"a 1\n")
+
+
+def test_a_script_publishes_the_bytes_that_it_has(mqctl):
+    lines = b"subscribe a\npublish a '\xe9'\nwait -n 1 --timeout 10s\n"
+    assert tuple(mqctl("console", data=lines))[:2] == (ExitCode.OK, b"a \xe9\n")
+
+
+def test_help_lists_the_words_of_the_console_and_nothing_of_the_program_around_it(mqctl):
+    code, out, _ = mqctl("console", data=script("help"))
+    assert code == ExitCode.OK
+    assert all(f"  {word} " in out.decode() for word in ("publish", "subscribe", "run", "help", "exit"))
+    assert b"completion" not in out
 
 
 def test_a_file_is_run_and_may_run_others_but_not_itself(mqctl, home, tmp_path):
@@ -166,7 +186,9 @@ def test_what_arrives_while_enter_is_pressed_is_printed_whole_and_in_its_order(t
         shown.type(b"\r")
         shown.until(at_prompt)
     shown.shows("<5999>")
-    assert [int(number) for number in re.findall(rb"<(\d+)>", shown.raw)] == list(range(6000))
+    # The terminal echoes an Enter that comes while nothing is edited, as it does for any command.
+    printed = shown.raw.replace(b"\r\n", b"")
+    assert [int(number) for number in re.findall(rb"<(\d+)>", printed)] == list(range(6000))
 
 
 def test_ctrl_c_ends_the_command_and_not_the_console(terminal):

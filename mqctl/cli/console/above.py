@@ -17,8 +17,8 @@ _REST_S: Final = 0.05
 class Above:
     """Prints from any thread, whether or not a line is being typed.
 
-    The library's `patch_stdout` hands what is printed from thread to thread: at each Enter some of it came out of order,
-    and some was lost. Its `run_in_terminal` lets the terminal echo what is typed into the midst of it.
+    The library's `patch_stdout` hands what is printed from thread to thread: at each Enter some of it was lost, and
+    some came out of order. Its `run_in_terminal` lets the terminal echo what is typed into the midst of it.
 
     Args:
         out: The terminal.

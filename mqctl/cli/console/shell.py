@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
+import codecs
 from collections.abc import Iterable
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import typer
 
 from mqctl.adapters.base import Connection, EventSink
 from mqctl.cli.console.desk import Desk
+from mqctl.cli.console.words import words_of
 from mqctl.cli.context import AppContext
 from mqctl.cli.expand import Flags
 from mqctl.cli.program import LazyGroup, root, run
 from mqctl.cli.target import connected_or_hosted, settings_for
 from mqctl.errors import ConnectionLost, ExitCode, UsageError
+from mqctl.profiles.readers import did_you_mean
 
 OWN: Final = {
     "subscribe": "Print the messages of topics as they arrive, while you go on.",
@@ -31,6 +33,9 @@ OWN: Final = {
 ALIASES: Final = {"sub": "subscribe", "unsub": "unsubscribe"}
 WORDS: Final = {"help": "List the commands.", "exit": "Leave; Ctrl-D does it too."}
 LEAVING: Final = frozenset({"exit", "quit"})
+PROGRAM: Final = "mqctl"
+"""May stand before a command, as in the examples of the help."""
+
 _WITHOUT: Final = frozenset({"console"})
 _FULL_SCREEN: Final = frozenset({"watch", "demo", "bench"})
 
@@ -45,8 +50,29 @@ class ConsoleGroup(LazyGroup):
         """Where a command's `app` is."""
         return f"mqctl.cli.console.{name}" if name in OWN else super().module_of(name)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As the program does it; the hint is for who sits at a console."""
+        if self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            near = did_you_mean(args[0], (*self.table, *self.aliases, *WORDS))
+            raise UsageError(f"no command {args[0]!r}; {near}", hint="help lists the commands")
+        return super().resolve_command(ctx, args)
 
-app = typer.Typer(cls=ConsoleGroup, invoke_without_command=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - the library's signature
+        """The commands, and nothing of the program around them."""
+        formatter.write_text("A line is a command, as for mqctl itself. These are the commands:")
+        with formatter.section("Commands"):
+            formatter.write_dl([*self.table.items(), *WORDS.items()])
+        formatter.write_paragraph()
+        formatter.write_text("help COMMAND tells more; a command with --url or --profile goes to another broker.")
+
+
+app = typer.Typer(
+    cls=ConsoleGroup,
+    add_completion=False,
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
 app.callback(context_settings={"help_option_names": ["-h", "--help"]})(root)
 
 
@@ -73,7 +99,9 @@ class Shell:
     def script(self, lines: Iterable[bytes], name: str) -> ExitCode | int:
         """Run lines up to the first that fails; its exit code."""
         for number, line in enumerate(lines, 1):
-            code = self.line(line.decode("utf-8", "replace"))
+            # Bytes that are no UTF-8 are published as they are, as those of a command line.
+            text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            code = self.line(text.decode("utf-8", "surrogateescape"))
             if code is None:
                 break
             if code:
@@ -84,16 +112,18 @@ class Shell:
     def line(self, text: str) -> ExitCode | int | None:
         """Run one line; its exit code, or None when it was the last."""
         try:
-            words = shlex.split(text, comments=True)
-        except ValueError as error:
-            self.context.complain(UsageError(f"{error}: {text.strip()}"))
+            words = words_of(text)
+        except UsageError as error:
+            self.context.complain(error)
             return ExitCode.USAGE
         if not words:
             return ExitCode.OK
+        if words[0] == PROGRAM:
+            words = words[1:] or ["help"]
         if words[0] in LEAVING:
             return None
         if words[0] in ("help", "?"):
-            words = [*words[1:], "--help"]
+            words = [word for word in words[1:] if word not in WORDS] + ["--help"]
         with self.desk.silence() if words[0] in _FULL_SCREEN else nullcontext():
             return self._run(words)
 
