@@ -40,7 +40,7 @@ def publish_report(context: AppContext, outcome: Outcome, job: Job, greeting: Co
     for reason in report.reasons:
         context.report(reason)
     for finding in judgement.findings:
-        context.report(f"{judgement.verdict}: {finding.text}")
+        context.report(f"{judgement.verdict if finding.code else 'besides'}: {finding.text}")
     return judgement.code
 
 
@@ -155,13 +155,12 @@ def _cells(latency: Latency) -> list[str]:
 
 def _generator(report: Report) -> str:
     sends, late, _, longest_ns = report.lateness
-    shares = {name: share for name, share in report.cpu_shares.items() if share is not None}
     words = []
     if report.load.rate is not None and sends:
         words.append(f"{late / sends:.2%} more than 1 ms late, at most {longest_ns / NS_PER_MS:,.2f} ms")
-    if shares:
-        used = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
-        words.append(f"workers used {sum(shares.values()):.0%} of a core ({used})")
+    if report.cpu_share is not None:
+        used = ", ".join(f"{name} {share:.0%}" for name, share in report.cpu_shares.items() if share is not None)
+        words.append(f"workers used {report.cpu_share:.0%} of a core ({used})")
     return ", ".join(words) or "nothing is known"
 
 
@@ -204,7 +203,7 @@ def document(outcome: Outcome, job: Job, greeting: Connected) -> dict[str, Any]:
             "unsent": report.unsent,
             "dropped": report.dropped,
             "cpu_share_by_worker": report.cpu_shares,
-            "cpu_share": sum(filter(None, report.cpu_shares.values())),
+            "cpu_share": report.cpu_share,
         },
     }
 

@@ -78,8 +78,14 @@ class Report:
 
     @property
     def delivered_least_per_s(self) -> int | None:
-        """Deliveries in the worst whole second; None where the run had none."""
-        return min(self.delivered_each_second, default=None)
+        """Deliveries in the worst whole second; None where the run had none, or nobody to deliver to."""
+        return min(self.delivered_each_second, default=None) if self.load.subscribers else None
+
+    @property
+    def cpu_share(self) -> float | None:
+        """What all workers used together, of one core; None where none could tell."""
+        known = [share for share in self.cpu_shares.values() if share is not None]
+        return sum(known) if known else None
 
 
 def put_together(load: Load, asked: Confirmation, works: Sequence[Work], *, cut_short: bool = False) -> Report:

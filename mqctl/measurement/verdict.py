@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mqctl.errors import ExitCode
+from mqctl.measurement.books import Books
 from mqctl.measurement.report import Report
 
 LATE_SHARE_MAX = 0.01
@@ -25,14 +26,14 @@ class Verdict(enum.StrEnum):
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it should be, and the exit code that it deserves."""
+    """One thing that is not as it should be, and the exit code that it deserves: OK where no promise is broken."""
 
     code: ExitCode
     text: str
 
 
 _FAILURES = (ExitCode.WRONG, ExitCode.CONNECTION, ExitCode.REFUSED)
-_GRAVITY = (*_FAILURES, ExitCode.INTERRUPTED, ExitCode.TIMEOUT, ExitCode.INCONCLUSIVE)
+_GRAVITY = (*_FAILURES, ExitCode.INTERRUPTED, ExitCode.TIMEOUT, ExitCode.INCONCLUSIVE, ExitCode.OK)
 
 
 class Judgement(NamedTuple):
@@ -48,7 +49,7 @@ class Judgement(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """The verdict in a word."""
-        if not self.findings:
+        if self.code is ExitCode.OK:
             return Verdict.PASS
         return Verdict.FAIL if self.code in _FAILURES else Verdict.INCONCLUSIVE
 
@@ -65,6 +66,7 @@ def judge(report: Report, *, cut_short: ExitCode | None = None, dead: Sequence[s
     partial = cut_short is not None or bool(dead)
     found += _delivery(report, partial=partial)
     found += _generator(report, partial=partial)
+    found += _besides(report.books)
     if cut_short is not None:
         found.append(Finding(cut_short, "it was ended before its time"))
     return Judgement(tuple(sorted(found, key=lambda finding: _GRAVITY.index(finding.code))))
@@ -86,6 +88,17 @@ def _delivery(report: Report, *, partial: bool) -> Iterator[Finding]:
         yield Finding(ExitCode.REFUSED, f"the broker refused {books.rejected:,} messages")
     if books.unknown:
         yield Finding(ExitCode.INCONCLUSIVE, f"what became of {books.unknown:,} messages is unknown")
+
+
+def _besides(books: Books) -> Iterator[Finding]:
+    """What no subscription rules out: at least once may be twice, and few brokers promise an order to everybody."""
+    for count, text in (
+        (books.duplicated, "came more than once"),
+        (books.out_of_order, "came after a later one of the same publisher"),
+        (books.unexpected, "were not expected: of somebody else, changed, or refused before"),
+    ):
+        if count:
+            yield Finding(ExitCode.OK, f"{count:,} messages {text}")
 
 
 def _generator(report: Report, *, partial: bool) -> Iterator[Finding]:

@@ -75,6 +75,17 @@ def test_the_worst_second_counts_when_nothing_came_in_it():
     assert made.delivered_least_per_s == 0
 
 
+def test_nobody_to_deliver_to_has_no_worst_second():
+    made = report(replace(LOAD, subscribers=0), (Work("1", (sent(),)),))
+    assert (made.delivered_each_second, made.delivered_least_per_s) == ((0,), None)
+
+
+@pytest.mark.parametrize(("shares", "share"), [((0.5, None), 0.5), ((0.5, 0.25), 0.75), ((None, None), None)])
+def test_what_all_used_is_known_where_one_could_tell(shares, share):
+    works = tuple(Work(str(number), cpu_share=each) for number, each in enumerate(shares))
+    assert report(works=works).cpu_share == share
+
+
 def test_what_did_not_happen_has_no_rate():
     load = replace(LOAD, duration_s=None, count=1)
     made = report(load, (Work("1"),))
