@@ -34,7 +34,19 @@ _NO_ANSWER: Final = Meaning(
 OF_BOTOCORE: Final = {
     "NoCredentialsError": _NO_LOGIN,
     "PartialCredentialsError": Meaning(ConfigError, "{said}", "give both halves of the key, or use AWS_PROFILE"),
-    "CredentialRetrievalError": _LOGIN_OVER,
+    "CredentialRetrievalError": Meaning(
+        ConfigError,
+        "the credentials for AWS could not be fetched: {said}",
+        "run what the section of ~/.aws/config names (credential_process), or log in: aws sso login",
+    ),
+    "EOFError": Meaning(
+        ConfigError,
+        "AWS wants a code of the second factor (mfa_serial), and there is no terminal to ask for it",
+        "run it in a terminal, or export the credentials: aws configure export-credentials --format env",
+    ),
+    "OSError": Meaning(
+        ConfigError, "what the settings of AWS name is not there: {said}", "look into ~/.aws/config, and at AWS_…"
+    ),
     "SSOError": _LOGIN_OVER,
     "TokenRetrievalError": _LOGIN_OVER,
     "NoAuthTokenError": _LOGIN_OVER,
@@ -58,7 +70,14 @@ _OTHER: Final = Meaning(ConfigError, "botocore cannot ask AWS: {said}")
 
 _DENIED: Final = Meaning(RefusedError, "AWS does not allow it: {said}")
 _BAD_KEY: Final = Meaning(
-    RefusedError, "AWS does not accept the credentials: {said}", "aws sts get-caller-identity shows who you are to AWS"
+    RefusedError,
+    "AWS does not accept the credentials: {said}",
+    "aws sts get-caller-identity shows who you are to AWS; a region may have to be switched on for the account first",
+)
+_BAD_SIGNATURE: Final = Meaning(
+    RefusedError,
+    "AWS does not accept the signature: {said}",
+    "compare the secret access key, and this machine's clock",
 )
 _EXPIRED: Final = Meaning(
     RefusedError,
@@ -82,7 +101,8 @@ OF_AWS: Final = {
         ),
         _BAD_KEY,
     ),
-    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException", "MissingAuthenticationToken"), _BAD_KEY),
+    "MissingAuthenticationToken": _BAD_KEY,
+    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException", "RequestTimeTooSkewed"), _BAD_SIGNATURE),
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "RequestExpired"), _EXPIRED),
     **dict.fromkeys(
         ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"), _TOO_MANY
@@ -105,8 +125,10 @@ def explained(own: Mapping[str, Meaning]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # A bad AWS_ENDPOINT_URL makes botocore raise a plain ValueError.
-        if not type(error).__module__.startswith("botocore") and not isinstance(error, ValueError):
+        # A bad AWS_ENDPOINT_URL makes botocore raise a plain ValueError; a program or a file that ~/.aws/config names
+        # and that is not there, an OSError; a code to type where there is no keyboard, an EOFError.
+        plain = isinstance(error, ValueError | OSError | EOFError)
+        if not plain and not type(error).__module__.startswith("botocore"):
             raise
         raise _translated(error, own) from error
 

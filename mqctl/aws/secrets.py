@@ -47,7 +47,11 @@ def _own(name: SecretName, what: str) -> dict[str, Meaning]:
             f"{lead}: no such secret: {{said}}",
             "check its name and region: AWS_REGION, or name it by its ARN",
         ),
-        "InvalidRequestException": Meaning(SecretError, f"{lead} cannot be read now: {{said}}"),
+        "InvalidRequestException": Meaning(
+            SecretError,
+            f"{lead} cannot be read now: {{said}}",
+            "one that was deleted can be had back for some days: aws secretsmanager restore-secret",
+        ),
         "InvalidParameterException": Meaning(SecretError, f"{lead} is no name of a secret: {{said}}"),
         "ValidationException": Meaning(SecretError, f"{lead} is no name of a secret: {{said}}"),
         "AccessDeniedException": denied,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mqctl.cli.context import AppContext
 from mqctl.cli.options import one_of
+from mqctl.errors import UsageError
 from mqctl.profiles import amazonmq_profile
 from mqctl.profiles.amazonmq_profile import Way
 
@@ -22,12 +23,16 @@ def keys_of_broker(
         user: Who will log in, if that is known.
 
     Raises:
+        UsageError: `name` and `region` contradict each other.
         MqctlError: As `mqctl.aws.brokers.describe` and `amazonmq_profile.profile_of`.
     """
     from mqctl.aws.brokers import describe
 
     wanted = one_of(Way, way, "--protocol")
-    broker = describe(amazonmq_profile.parse_name(name), region=region, aws_profile=aws_profile)
+    asked_for = amazonmq_profile.parse_name(name)
+    if region and asked_for.region and region != asked_for.region:
+        raise UsageError(f"{name.strip()} is in {asked_for.region}, not in {region}", hint="leave --region away")
+    broker = describe(asked_for, region=region, aws_profile=aws_profile)
     keys = amazonmq_profile.profile_of(broker, wanted)
     context.say(amazonmq_profile.summary(broker))
     for warning in amazonmq_profile.warnings(broker):

@@ -79,6 +79,7 @@ def parse_name(text: str) -> BrokerName:
     Raises:
         ConfigError: It is the ARN of something else.
     """
+    text = text.strip()
     if text.startswith("arn:"):
         parts = text.split(":")
         if len(parts) != len(["arn", "aws", "mq", "region", "account", "broker", "name", "id"]) or parts[2] != "mq":

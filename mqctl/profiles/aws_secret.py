@@ -84,7 +84,7 @@ def _member(members: dict[str, object] | None, name: SecretName, what: str) -> S
     if value is None:
         raise SecretError(f"{what}: {PREFIX}{name.id} has no member {name.key!r}", hint=f"it has {', '.join(members)}")
     if not isinstance(value, str) or not value:
-        raise SecretError(f"{what}: {name} is no text, or is empty")
+        raise SecretError(f"{what}: {name} is no text, or is empty", hint="a password of digits needs quotes there too")
     return Secret(value)
 
 

@@ -81,6 +81,8 @@ def parse_reference(text: str) -> Reference:
         raise ValueError(f"a password is not written here; {HOW_TO_REFER}")
     if not rest.strip() or (kind == SecretKind.AWS_SECRET and rest.strip().startswith("#")):
         raise ValueError(f"nothing follows {kind + ':'!r}")
+    if kind == SecretKind.AWS_SECRET and rest.rstrip().endswith("#"):
+        raise ValueError("nothing follows the '#', where the member of the secret is named")
     return Reference(SecretKind(kind), rest)
 
 

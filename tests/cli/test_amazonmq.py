@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -84,6 +85,10 @@ class TestAdd:
         done = mqctl("profile", "add", "shop", "--amazonmq", f"https://{host(2)}:8162", env={"AWS_REGION": ""})
         assert done.code == ExitCode.OK
         assert aws.signed_for == {REGION}
+
+    def test_as_pasted(self, mqctl):
+        """The spaces that came with a name count for nothing."""
+        assert mqctl("profile", "add", "shop", "--amazonmq", f" {BROKER_ID}\n").code == ExitCode.OK
 
     def test_by_name(self, mqctl, aws, profile):
         """A name is looked for on every page."""
@@ -167,6 +172,7 @@ class TestCalls:
             (("--url", "stomp://h", "--region", "eu-west-1"), "belong to --amazonmq"),
             (("--amazonmq", BROKER_ID, "--protocol", "amqp"), "--protocol takes stomp, mqtt, stomp-ws, mqtt-ws"),
             (("--amazonmq", "arn:aws:sqs:eu-west-1:1:queue"), "not the ARN of a broker"),
+            (("--amazonmq", host(1), "--region", "us-east-1"), f"is in {REGION}, not in us-east-1"),
             ((), "a profile needs a broker"),
             (("--url", f"ssl://{host(1)}:61617"), "ssl:// is OpenWire"),
             (("--url", f"amqp+ssl://{host(1)}:5671"), "amqp+ssl:// is AMQP"),
@@ -203,6 +209,7 @@ class TestFailures:
             ((403, "UnrecognizedClientException", "no"), ExitCode.REFUSED, "does not accept", "get-caller-identity"),
             ((429, "TooManyRequestsException", "slow"), ExitCode.REFUSED, "too many requests", "in a minute"),
             ((500, "InternalServerErrorException", "ouch"), ExitCode.CONNECTION, "trouble of its own", "try again"),
+            ((403, "InvalidSignatureException", "old"), ExitCode.REFUSED, "the signature: old", "this machine's clock"),
             ((400, "BadRequestException", "bad"), ExitCode.USAGE, "does not understand", ""),
             ((418, "Teapot", "short"), ExitCode.REFUSED, "AWS refuses: short", ""),
         ],
@@ -234,6 +241,32 @@ class TestFailures:
     def test_settings(self, mqctl, aws, env, words, hint):
         done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, env=env)
         assert done.code == ExitCode.USAGE
+        assert words in done.err
+        assert hint in done.last
+        assert aws.asked == []
+
+    @pytest.mark.parametrize(
+        ("section", "words", "hint"),
+        [
+            ("credential_process = /nonexistent/program", "is not there: [Errno 2]", "~/.aws/config"),
+            ("credential_process = /bin/false", "could not be fetched", "credential_process"),
+            ("role_arn = arn:aws:iam::1:role/r\nweb_identity_token_file = /nonexistent", "is not there", "AWS_…"),
+            (
+                "role_arn = arn:aws:iam::1:role/r\nsource_profile = me\nmfa_serial = arn:aws:iam::1:mfa/me",
+                "a code of the second factor (mfa_serial), and there is no terminal",
+                "export-credentials",
+            ),
+            ("role_arn = arn:aws:iam::1:role/r\nsource_profile = gone", "gone", ""),
+        ],
+    )
+    def test_credentials_from_elsewhere(self, home, aws, section, words, hint):
+        """What ~/.aws/config names and is not there is no bug of ours."""
+        config = Path(home["HOME"], "aws.ini")
+        config.write_text(f"[profile work]\n{section}\n[profile me]\naws_access_key_id=i\naws_secret_access_key=k\n")
+        keys = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": str(config)}
+        argv = ("profile", "add", "shop", "--amazonmq", BROKER_ID, "--aws-profile", "work")
+        done = run(argv, {**home, **aws.env, **keys}, start_new_session=True)
+        assert done.code == ExitCode.USAGE, done.err
         assert words in done.err
         assert hint in done.last
         assert aws.asked == []
@@ -471,6 +504,8 @@ class TestSecret:
             ("shop", {"SecretString": json.dumps({"pw": PASSWORD})}, "name the member after a '#'; it has pw"),
             ("shop#pw", {"SecretString": json.dumps({"password": PASSWORD})}, "hint: it has password"),
             ("shop#pw", {"SecretString": json.dumps({"pw": [PASSWORD]})}, "shop#pw is no text"),
+            ("shop#pw", {"SecretString": json.dumps({"pw": 12345678})}, "of digits needs quotes"),
+            ("shop#", {}, "nothing follows the '#'"),
             ("shop#pw", {"SecretString": PASSWORD}, "the secret is no JSON object"),
             ("shop", {"SecretBinary": base64.b64encode(PASSWORD.encode() + b"\xff").decode()}, "is binary"),
             ("shop", {"SecretString": "\n" + PASSWORD}, "the first line of aws-secret:shop is empty"),
@@ -482,7 +517,7 @@ class TestSecret:
         aws.secrets["shop"] = answer
         done = publish(f"aws-secret:{reference}")
         assert done.code == ExitCode.USAGE
-        assert "password for alice" in done.err
+        assert "password for alice" in done.err or reference == "shop#"
         assert words in done.err
         assert PASSWORD not in done.err + done.out.decode()
 
@@ -492,6 +527,32 @@ class TestSecret:
         done = publish("aws-secret:shop")
         assert done.code == ExitCode.REFUSED
         assert "secretsmanager:GetSecretValue" in done.err
+
+    @pytest.mark.parametrize(
+        ("code", "said", "hint"),
+        [
+            ("InvalidRequestException", "the secret was marked for deletion", "restore-secret"),
+            ("DecryptionFailure", "no key", "kms:Decrypt"),
+            ("AccessDeniedException", "Access to KMS is not allowed", "kms:Decrypt"),
+            ("ExpiredTokenException", "old", "renew them"),
+            ("ThrottlingException", "slow", "in a minute"),
+        ],
+    )
+    def test_refusals(self, publish, aws, code, said, hint):
+        """Each way in which Secrets Manager says no has its own next step."""
+        aws.failure = (400, code, said)
+        done = publish("aws-secret:shop#password")
+        assert said in done.err
+        assert re.search(f"hint: .*{re.escape(hint)}", done.err)
+        assert "this is a bug" not in done.err
+
+    def test_without_botocore(self, home, aws, guarded):
+        """Where the extra is missing, its name is told here too."""
+        Path(home["HOME"], "botocore.py").write_text("raise ModuleNotFoundError('botocore')")
+        env = {**home, **aws.env, "PYTHONPATH": home["HOME"]}
+        done = run(("publish", "a", "b", "--url", guarded, "--user", "alice", "--password", "aws-secret:shop"), env)
+        assert done.code == ExitCode.PLUGIN
+        assert "hint: pip install 'mqctl[aws]'" in done.last
 
     def test_not_for_downloaded_files(self, mqctl, aws, home, tmp_path):
         """A profile that merely lies in the working directory makes us ask nobody."""

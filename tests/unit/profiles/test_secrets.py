@@ -45,7 +45,7 @@ def test_parse_refuses_a_password(text):
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["env:", "file: ", "command:", "aws-secret:", "aws-secret: #pw"])
+@pytest.mark.parametrize("text", ["env:", "file: ", "command:", "aws-secret:", "aws-secret: #pw", "aws-secret:shop#"])
 def test_parse_refuses_emptiness(text):
     """A kind alone leads nowhere."""
     with pytest.raises(ValueError, match="nothing follows"):
