@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +45,8 @@ def add(store: Store, name: str, said: Mapping[str, str | bool | None], *, force
     check_profile(tomllib.loads(text), name=name, path=f"profile {name}")
     if parent := said.get("extends"):
         store.parent(Found(name, path, Place.USER), str(parent))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise _taken(name, path) from None
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+    with nullcontext() if force else _claimed(name, path):
+        _write(path, text)
     return path
 
 
@@ -78,9 +74,51 @@ def use(store: Store, found: Found) -> str:
     A file outside the user's own profiles is remembered by its path, so that its name never means another file.
     """
     remembered = found.name if found.place in (Place.USER, Place.SHIPPED) else str(found.path)
-    try:
-        store.used_file.parent.mkdir(parents=True, exist_ok=True)
-        store.used_file.write_text(remembered + "\n", "utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {store.used_file}: {error.strerror}") from None
+    _write(store.used_file, remembered + "\n")
     return remembered
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all: who reads it meanwhile, or whose disk is full, has what was there before.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path.resolve(), text)  # where it is a link, what it leads to is written
+
+
+@contextmanager
+def _claimed(name: str, path: Path) -> Iterator[None]:
+    """The name of a new profile is nobody else's inside, and free again if that fails."""
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.open("x").close()
+        except FileExistsError:
+            raise _taken(name, path) from None
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, "utf-8")
+        if path.exists():
+            beside.chmod(path.stat().st_mode)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tomllib
 
 import pytest
@@ -45,6 +46,45 @@ def test_add_at_the_same_moment(world, monkeypatch):
     with pytest.raises(UsageError, match="exists already"):
         edit.add(world.store, "mine", {"url": "stomp://two"})
     assert "one" in path.read_text()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_full_disk(world, monkeypatch, force):
+    """What cannot be written leaves what was there before: nothing, or the profile as it was; and no other file."""
+    path = world.put("user", "mine", 'url = "stomp://one"') if force else world.directories["user"] / "mine.toml"
+    before = [*path.parent.glob("*")]
+
+    def full(_path, _text, _encoding):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(ConfigError, match=r"cannot write .*mine.toml: No space left"):
+        edit.add(world.store, "mine", {"url": "stomp://two"}, force=force)
+    assert [*path.parent.glob("*")] == before
+    assert not force or path.read_text() == 'url = "stomp://one"'
+
+
+def test_replaced_at_once(world, monkeypatch):
+    """Who reads while a profile is replaced has the old one or the new one, never half of it."""
+    path = edit.add(world.store, "mine", {"url": "stomp://one"})
+    seen = []
+    replace = type(path).replace
+    monkeypatch.setattr("pathlib.Path.replace", lambda *paths: seen.append(path.read_text()) or replace(*paths))
+    edit.add(world.store, "mine", {"url": "stomp://two"}, force=True)
+    assert seen == ['url = "stomp://one"\n']
+    assert path.read_text() == 'url = "stomp://two"\n'
+
+
+def test_link_and_mode_stay(world):
+    """A profile that is a link to a file kept elsewhere stays one, and who may read it stays the same."""
+    kept = world.put("elsewhere", "mine", 'url = "stomp://one"')
+    kept.chmod(0o600)
+    link = world.put("user", "other").with_name("mine.toml")
+    link.symlink_to(kept)
+    edit.add(world.store, "mine", {"url": "stomp://two"}, force=True)
+    assert link.is_symlink()
+    assert kept.read_text() == 'url = "stomp://two"\n'
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../a", ".a", "-a", "a b", "a.toml", "é", "a" * 101])
