@@ -133,13 +133,17 @@ class HowOptions:
         Raises:
             UsageError: No such confirmation or acknowledgement.
         """
+        confirm = one_of(Confirmation, self.confirm, "--confirm")
+        if self.qos == 0:
+            # Nobody answers (MQTT 3.1.1, 4.3.1), so the books must not say "confirmed".
+            confirm = min(confirm, Confirmation.SOCKET)
         return Job(
             load=load,
             topic=topic,
             publishers=tuple(range(load.publishers)),
             subscribers=tuple(range(load.subscribers)),
             clocks=(),
-            confirm=one_of(Confirmation, self.confirm, "--confirm"),
+            confirm=confirm,
             confirm_timeout_s=self.confirm_timeout,
             persistent=self.persistent,
             qos=self.qos,

@@ -108,7 +108,8 @@ def _generator(report: Report, *, partial: bool) -> Iterator[Finding]:
     elif late > LATE_SHARE_MAX * sends:
         yield Finding(
             ExitCode.INCONCLUSIVE,
-            f"{late / sends:.1%} of the messages went out more than 1 ms late{_held(held, late)}: send fewer a second",
+            f"{late / sends:.1%} of the messages went out more than 1 ms late{_held(held, late)}: send fewer a second, "
+            "or give the machine less else to do",
         )
     if report.unsent and not partial:
         yield Finding(
