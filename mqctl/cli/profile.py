@@ -116,12 +116,13 @@ def add_profile(
     description: Annotated[str | None, typer.Option(help="One line about it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the profile if it exists.")] = False,
 ) -> None:
-    """Write a profile into your configuration, and print its file.
+    """Write a profile into your configuration, print its file, and tell what is still wrong with it.
 
     Examples:
       mqctl profile add work --url stomp+ssl://broker.example --user alice
       mqctl profile add shop --amazonmq orders --password-ref aws-secret:shop
     """
+    from mqctl.cli.profile_check import warn_about
     from mqctl.profiles import edit
 
     context, store = _world(ctx)
@@ -147,6 +148,7 @@ def add_profile(
         said = keys | {key: value for key, value in said.items() if value is not None}
     path = edit.add(store, name, said, force=force)
     context.emit(str(path))
+    warn_about(context, store, Found(name, path, Place.USER))
     found = store.find(name)
     if found.path != path:
         context.report(f"{found.path} has the same name and comes first in {context.cwd}")
@@ -155,12 +157,14 @@ def add_profile(
 @app.command("use", cls=Command)
 def use_profile(ctx: typer.Context, name: NameArgument) -> None:
     """Choose the profile for when neither --profile nor MQCTL_PROFILE names one. `local` is where you began."""
+    from mqctl.cli.profile_check import warn_about
     from mqctl.profiles import edit
 
     context, store = _world(ctx)
     found = store.find(name)
     store.chain(found)
     context.say(f"using {edit.use(store, found)} from now on")
+    warn_about(context, store, found)
     if "MQCTL_PROFILE" in context.environ:
         context.report(f"MQCTL_PROFILE is set and comes before it: {context.environ['MQCTL_PROFILE']}")
 

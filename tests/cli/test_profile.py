@@ -254,6 +254,21 @@ class TestAdd:
         assert world.mqctl("profile", "add", "mine", "--url", "stomp://h") == ExitCode.OK
         assert f"{nearer} has the same name and comes first" in world.err
 
+    @pytest.mark.parametrize(
+        ("argv", "words"),
+        [
+            (("--extends", "amazonmq-rabbitmq"), "offers AMQP only, neither STOMP nor MQTT"),
+            (("--extends", "amazonmq", "--user", "alice"), "its url has <broker-id>"),
+            (("--url", "wss://h"), "wss:// does not say which protocol is spoken; write stomp+wss://"),
+            (("--url", "stomp+ssl://h", "--ca", "gone.pem"), "ca: no file at"),
+        ],
+    )
+    def test_what_is_still_wrong(self, world, argv, words):
+        """A profile that nobody can use yet is written, for its file to be completed, and that is told at once."""
+        assert world.mqctl("profile", "add", "mine", *argv) == ExitCode.OK
+        assert str(world.profiles / "mine.toml") in world.out
+        assert words in world.err
+
 
 class TestUse:
     def test_uses(self, world):
@@ -261,6 +276,19 @@ class TestUse:
         assert world.mqctl("profile", "use", "rabbitmq") == ExitCode.OK
         world.mqctl("profile", "show")
         assert ["profile", "rabbitmq"] in world.table()
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [
+            ("amazonmq-rabbitmq", "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT"),
+            ("amazonmq", "is a sample: its url has <broker-id>"),
+        ],
+    )
+    def test_nothing_to_connect_to(self, world, name, words):
+        """Who chooses a profile that leads nowhere hears it now, and not from the next command."""
+        assert world.mqctl("profile", "use", name) == ExitCode.OK
+        assert f"using {name} from now on" in world.err
+        assert words in world.err
 
     def test_variable_comes_first(self, world):
         """With MQCTL_PROFILE set, the user is told that it wins."""
