@@ -43,7 +43,7 @@ def lacks(what: str) -> pytest.MarkDecorator:
 
 
 def lacking(*what: str) -> pytest.MarkDecorator:
-    """Mark a contract, or a parameter of its subject: of its adapter's features and ack modes, and of `TRAITS`."""
+    """Mark a contract, or a parameter of its subject, with the features, ack modes and `TRAITS` that are not offered."""
     return pytest.mark.mqctl_lacking(*what)
 
 
