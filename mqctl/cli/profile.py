@@ -1,4 +1,4 @@
-"""`mqctl profile`: list, show, add, choose and check profiles."""
+"""`mqctl profile`: list, show, add, remove, choose and check profiles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mqctl.profiles.store import Found, Place, Store
 from mqctl.target import parse_url
 
 app = command_app(
-    help="List, show, add, choose and check profiles: named brokers with their settings.",
+    help="List, show, add, remove, choose and check profiles: named brokers with their settings.",
     no_args_is_help=True,
 )
 
@@ -115,20 +115,30 @@ def add_profile(
     extends: Annotated[str | None, typer.Option(help="The profile that says the rest.")] = None,
     description: Annotated[str | None, typer.Option(help="One line about it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the profile if it exists.")] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Change a profile that exists: what is not said here stays as it is.")
+    ] = False,
 ) -> None:
     """Write a profile into your configuration, print its file, and tell what is still wrong with it.
 
     Examples:
       mqctl profile add work --url stomp+ssl://broker.example --user alice
       mqctl profile add shop --amazonmq orders --password-ref aws-secret:shop
+      mqctl profile add shop --amazonmq orders --update
     """
     from mqctl.cli.profile_check import warn_about
     from mqctl.profiles import edit
 
     context, store = _world(ctx)
     url = url or context.url
-    _check_source(url, amazonmq, extends, of_aws=(region, aws_profile))
-    edit.check_name(store, name, force=force)
+    if force and update:
+        raise UsageError("--force replaces the profile, --update changes it", hint="leave one of them away")
+    _check_source(url, amazonmq, extends or update, of_aws=(region, aws_profile))
+    login = user
+    if update:
+        login = user or store.settings(edit.own(store, name), firmness=Firmness.FLAG, warn=context.report).get("user")
+    else:
+        edit.check_name(store, name, force=force)
     said = {
         "description": description,
         "extends": extends,
@@ -144,14 +154,26 @@ def add_profile(
         from mqctl.cli.amazonmq import keys_of_broker
 
         way = protocol or "stomp"
-        keys = keys_of_broker(context, amazonmq, way=way, region=region, aws_profile=aws_profile, user=user)
+        keys = keys_of_broker(context, amazonmq, way=way, region=region, aws_profile=aws_profile, user=login)
         said = keys | {key: value for key, value in said.items() if value is not None}
-    path = edit.add(store, name, said, force=force)
+    path = edit.update(store, name, said) if update else edit.add(store, name, said, force=force)
     context.emit(str(path))
     warn_about(context, store, Found(name, path, Place.USER))
     found = store.find(name)
     if found.path != path:
         context.report(f"{found.path} has the same name and comes first in {context.cwd}")
+
+
+@app.command("remove", cls=Command)
+def remove_profile(ctx: typer.Context, name: Annotated[str, typer.Argument(help="Its name.")]) -> None:
+    """Delete a profile of your own. What comes with mqctl, and what lies elsewhere, stays."""
+    from mqctl.profiles import edit
+
+    context, store = _world(ctx)
+    chosen = store.choice()
+    context.say(f"removed {edit.remove(store, name)}")
+    if (now := store.choice()) != chosen:
+        context.say(f"using {now.profile} from now on")
 
 
 @app.command("use", cls=Command)
@@ -196,9 +218,11 @@ def _world(ctx: typer.Context) -> tuple[AppContext, Store]:
     return context, Store(context.environ, context.cwd, ask_aws=ask_secrets_manager)
 
 
-def _check_source(url: str | None, amazonmq: str | None, extends: str | None, *, of_aws: Sequence[str | None]) -> None:
-    """Where the address of a new profile comes from: one place, or its parent."""
-    if not (url or amazonmq or extends):
+def _check_source(
+    url: str | None, amazonmq: str | None, otherwise: str | bool | None, *, of_aws: Sequence[str | None]
+) -> None:
+    """Where the address of a profile comes from: one place, or otherwise."""
+    if not (url or amazonmq or otherwise):
         raise UsageError("a profile needs a broker", hint="--url URL, or --extends PROFILE, or --amazonmq BROKER")
     if url and amazonmq:
         raise UsageError("--url and --amazonmq both say where the broker is", hint="leave one of them away")

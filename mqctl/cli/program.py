@@ -30,7 +30,7 @@ COMMANDS = {
     "bench": "Measure a broker under a load: rates, latencies, and whether every message came.",
     "check": "Judge a history: was anything lost, doubled, out of order?",
     "probe": "Find out what a broker really does.",
-    "profile": "List, show, add, choose and check profiles: named brokers with their settings.",
+    "profile": "List, show, add, remove, choose and check profiles: named brokers with their settings.",
 }
 """Name and one line of help; the command is `app` of `mqctl.cli.<name>`, imported when it is run and not before."""
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mqctl.errors import ConfigError, UsageError
+from mqctl.profiles.resolve import Firmness
 from mqctl.profiles.schema import check_profile
-from mqctl.profiles.store import SUFFIX, Found, Place, Store
+from mqctl.profiles.store import SUFFIX, Found, Place, Store, read_document
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -20,7 +21,12 @@ def compose(said: Mapping[str, str | bool | None]) -> str:
     """A profile's file that says this, by dotted key; None is left out."""
     import tomlkit  # noqa: PLC0415 - only who writes a profile pays for it
 
-    document = tomlkit.document()
+    return _say(tomlkit.document(), said)
+
+
+def _say(document: Any, said: Mapping[str, str | bool | None]) -> str:
+    import tomlkit  # noqa: PLC0415
+
     for key, value in said.items():
         if value is not None:
             *tables, leaf = key.split(".")
@@ -38,16 +44,68 @@ def add(store: Store, name: str, said: Mapping[str, str | bool | None], *, force
         UsageError: As `check_name`.
         ConfigError: What is said is no profile, or its parent is missing; nothing was written.
     """
-    import tomllib  # noqa: PLC0415
-
     path = check_name(store, name, force=force)
-    text = compose(said)
-    check_profile(tomllib.loads(text), name=name, path=f"profile {name}")
-    if parent := said.get("extends"):
-        store.parent(Found(name, path, Place.USER), str(parent))
+    text = _checked(store, Found(name, path, Place.USER), compose(said))
     with nullcontext() if force else _claimed(name, path):
         _write(path, text)
     return path
+
+
+def update(store: Store, name: str, said: Mapping[str, str | bool | None]) -> Path:
+    """Say something else in a profile of the user, keep the rest with its comments, and return its file.
+
+    Raises:
+        UsageError: As `own`.
+        ConfigError: The profile is wrong, or would be; nothing was written.
+    """
+    import tomlkit  # noqa: PLC0415
+
+    found = own(store, name)
+    check_profile(read_document(found.path), name=name, path=str(found.path))
+    document = tomlkit.parse(found.path.read_text("utf-8-sig"))
+    _write(found.path, _checked(store, found, _say(document, said)))
+    return found.path
+
+
+def remove(store: Store, name: str) -> Path:
+    """Delete a profile of the user, and forget the choice of it if nothing else has its name; return what its file was.
+
+    Raises:
+        UsageError: As `own`.
+        ConfigError: It cannot be deleted.
+    """
+    path = own(store, name).path
+    with _explained(path):
+        path.unlink()
+        if store.choice()[:2] == (name, Firmness.USED) and name not in {each.name for each in store.all()}:
+            store.used_file.unlink()
+    return path
+
+
+def own(store: Store, name: str) -> Found:
+    """A profile of the user's own by its name; only these are changed.
+
+    Raises:
+        UsageError: It is another's, or nobody's.
+    """
+    for found in store.all():
+        if found.place is Place.USER and found.name == name:
+            return found
+    other = store.find(name)
+    raise UsageError(
+        f"{other.path} is not one of your own profiles ({other.place.value})",
+        hint="those are in " + str(store.config_dir() / "profiles") + "; make one: mqctl profile add NAME --extends …",
+    )
+
+
+def _checked(store: Store, found: Found, text: str) -> str:
+    """The same text, where it is that of a profile whose parent is there."""
+    import tomllib  # noqa: PLC0415
+
+    profile = check_profile(tomllib.loads(text), name=found.name, path=f"profile {found.name}")
+    if profile.extends:
+        store.parent(found, profile.extends)
+    return text
 
 
 def check_name(store: Store, name: str, *, force: bool = False) -> Path:
@@ -65,7 +123,9 @@ def check_name(store: Store, name: str, *, force: bool = False) -> Path:
 
 
 def _taken(name: str, path: Path) -> UsageError:
-    return UsageError(f"the profile {name} exists already: {path}", hint="--force replaces it")
+    return UsageError(
+        f"the profile {name} exists already: {path}", hint="--force replaces it, --update changes what is said of it"
+    )
 
 
 def use(store: Store, found: Found) -> str:

@@ -105,6 +105,19 @@ class TestAdd:
         assert f"no broker 'order' in {REGION}; did you mean 'orders'?" in done.err
         assert "--region" in done.err
 
+    def test_update(self, mqctl, aws, profile, home):
+        """A broker that became a single instance gets its endpoints anew; who logs in, and a comment, stay."""
+        mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--user", "alice", "--password-ref", "env:P")
+        path = Path(home["HOME"], "mqctl", "profiles", "shop.toml")
+        path.write_text("# ours\n" + path.read_text())
+        aws.pages = [[broker(brokerInstances=[instance(1)], deploymentMode="SINGLE_INSTANCE")]]
+        done = mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--update")
+        assert done.code == ExitCode.OK, done.err
+        assert profile("shop")["url"] == f"stomp+ssl://{host(1)}:61614"
+        assert profile("shop")["auth"] == {"user": "alice", "password": "env:P"}
+        assert path.read_text().startswith("# ours\n")
+        assert "no user was named" not in done.err
+
     def test_regions(self, mqctl, aws):
         """--region comes before the variables."""
         mqctl("profile", "add", "shop", "--amazonmq", BROKER_ID, "--region", "us-east-1")

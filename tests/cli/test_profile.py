@@ -248,6 +248,18 @@ class TestAdd:
         assert world.mqctl("profile", "add", "mine", "--url", "stomp://two", "--force") == ExitCode.OK
         assert "two" in (world.profiles / "mine.toml").read_text()
 
+    def test_update(self, world):
+        """--update changes what is said and keeps comments and the rest; it makes nothing that is not there."""
+        path = world.put("mine", '# ours\nurl = "stomp://one"\n[auth]\nuser = "alice"\n')
+        assert world.mqctl("profile", "add", "mine", "--update", "--url", "stomp+ssl://two") == ExitCode.OK
+        assert world.out == f"{path}\n"
+        assert path.read_text() == '# ours\nurl = "stomp+ssl://two"\n[auth]\nuser = "alice"\n'
+        assert world.mqctl("profile", "add", "mine", "--update", "--user", "bob") == ExitCode.OK
+        assert 'user = "bob"' in path.read_text()
+        for argv in (("mine", "--force"), ("gone", "--user", "u"), ("rabbitmq", "--user", "u")):
+            assert world.mqctl("profile", "add", "--update", *argv) == ExitCode.USAGE
+            assert "hint: " in world.err
+
     def test_hidden(self, world):
         """A profile that a nearer file hides is added, and the user told."""
         nearer = world.put("mine", 'url = "stomp://x"', project=True)
@@ -268,6 +280,23 @@ class TestAdd:
         assert world.mqctl("profile", "add", "mine", *argv) == ExitCode.OK
         assert str(world.profiles / "mine.toml") in world.out
         assert words in world.err
+
+
+class TestRemove:
+    def test_removes(self, world):
+        """The file is named and gone, and who used it hears what is used now."""
+        path = world.put("mine", 'url = "stomp://h"')
+        world.mqctl("profile", "use", "mine")
+        assert world.mqctl("profile", "remove", "mine") == ExitCode.OK
+        assert world.err == f"mqctl: removed {path}\nmqctl: using local from now on\n"
+        assert not path.exists()
+        assert world.mqctl("profile", "show") == ExitCode.OK
+
+    def test_what_stays(self, world):
+        """A sample is not removed, and a name that nobody has is none."""
+        assert world.mqctl("profile", "remove", "rabbitmq") == ExitCode.USAGE
+        assert "not one of your own profiles (part of mqctl)" in world.err
+        assert world.mqctl("profile", "remove", "gone") == ExitCode.USAGE
 
 
 class TestUse:
