@@ -43,7 +43,7 @@ def lacks(what: str) -> pytest.MarkDecorator:
 
 
 def lacking(*what: str) -> pytest.MarkDecorator:
-    """Mark a contract, or a parameter of its subject, with the features, ack modes and `TRAITS` that are not offered."""
+    """Mark a contract, or a parameter of its subject, with the features, ack modes and `TRAITS` it does not offer."""
     return pytest.mark.mqctl_lacking(*what)
 
 
