@@ -107,28 +107,33 @@ class TestWrongAnswers:
         assert type(error) is ProtocolError
         assert "answered the WebSocket handshake wrongly" in str(error)
 
-    def test_a_sub_protocol_that_was_not_offered_is_refused(self):
-        """Something else than STOMP would be spoken."""
+    @pytest.mark.parametrize(
+        ("header", "chosen"),
+        [
+            (b"Sec-WebSocket-Protocol: mqtt", "sub-protocol 'mqtt'"),
+            (b"Sec-WebSocket-Extensions: permessage-deflate", "extension 'permessage-deflate'"),
+        ],
+    )
+    def test_what_was_not_offered_is_refused(self, header, chosen):
+        """Something else than STOMP would be spoken, or in a way that we do not read (RFC 6455, 4.1)."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             endpoint = Endpoint(*listener.getsockname())
 
-            def agree_to_mqtt() -> None:
+            def agree_to_it() -> None:
                 sock, _ = listener.accept()
                 with sock:
                     key = re.search(rb"Sec-WebSocket-Key: (\S+)", sock.recv(65536))[1]
                     digest = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
                     accept = base64.b64encode(digest)
-                    sock.sendall(
-                        UPGRADE + b"Sec-WebSocket-Accept: " + accept + b"\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
-                    )
+                    sock.sendall(UPGRADE + b"Sec-WebSocket-Accept: " + accept + b"\r\n" + header + b"\r\n\r\n")
                     sock.recv(65536)
 
-            thread = threading.Thread(target=agree_to_mqtt)
+            thread = threading.Thread(target=agree_to_it)
             thread.start()
             error = failure(endpoints=(endpoint,))
             thread.join()
         assert type(error) is ProtocolError
-        assert "chose the WebSocket sub-protocol 'mqtt', which was not offered" in str(error)
+        assert f"chose the WebSocket {chosen}, which was not offered" in str(error)
 
     @pytest.mark.parametrize(
         ("greeting", "kind", "words", "hint"),
