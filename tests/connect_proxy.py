@@ -69,7 +69,9 @@ class ConnectProxy:
         with contextlib.suppress(OSError), near:
             request = b""
             while b"\r\n\r\n" not in request:
-                request += near.recv(65536)
+                if not (data := near.recv(65536)):
+                    return
+                request += data
             answer, far = self._answered(request.decode())
             near.sendall(answer)
             if far is None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from mqctl.adapters.bayeux_http import Cookies, HttpSocket, Place, no_http, refused
 from mqctl.adapters.stream import READ_BYTES, RulesError, Stream
+from mqctl.adapters.wire import http_host
 from mqctl.errors import ProtocolError
 from mqctl.protocols.bayeux.spec import EVENT_STREAM
 from mqctl.protocols.event_stream import EventStreamError, Reader
@@ -64,7 +65,7 @@ class EventLane:
     ) -> None:
         self._dial = dial
         self._where = where
-        self._headers = {"Host": where.peer, "Accept": EVENT_STREAM, "Cache-Control": "no-store", **headers}
+        self._headers = {"Host": http_host(where.peer), "Accept": EVENT_STREAM, "Cache-Control": "no-store", **headers}
         self._cookies = cookies
         self._limit_bytes = limit_bytes
         self._changing = threading.Lock()

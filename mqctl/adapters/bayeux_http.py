@@ -12,7 +12,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from mqctl.adapters.stream import Stream
-from mqctl.adapters.wire import basic, discreet, plain_words, request_target, secrets_of
+from mqctl.adapters.wire import basic, discreet, http_host, plain_words, request_target, secrets_of
 from mqctl.errors import MqctlError, ProtocolError, RefusedError, TlsError
 from mqctl.target import Secret, Target
 
@@ -105,7 +105,7 @@ class HttpLane:
     def __init__(self, dial: Callable[[], Stream], where: Place, headers: Mapping[str, str], cookies: Cookies) -> None:
         self._dial = dial
         self._where = where
-        self._headers = {"Host": where.peer, **headers}
+        self._headers = {"Host": http_host(where.peer), **headers}
         self._cookies = cookies
         self._stream: Stream | None = None
         self._aborted = False

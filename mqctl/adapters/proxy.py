@@ -10,7 +10,7 @@ from urllib import request
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mqctl.adapters.stream import Stream
-from mqctl.adapters.wire import OK, Wire, answer
+from mqctl.adapters.wire import OK, Wire, answer, http_host
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.target import Endpoint, Secret, is_encrypted
 
@@ -94,7 +94,8 @@ def tunnel(stream: Stream, proxy: Proxy, endpoint: Endpoint, deadline: float) ->
         RefusedError: It does not let us through.
         ProtocolError: It does not speak HTTP.
     """
-    lines = [f"CONNECT {endpoint} HTTP/1.1", f"Host: {endpoint}"]
+    host = http_host(str(endpoint))
+    lines = [f"CONNECT {host} HTTP/1.1", f"Host: {host}"]
     if proxy.credentials is not None:
         lines.append(f"Proxy-Authorization: Basic {proxy.credentials.reveal()}")
     wire = Wire(stream, deadline)

@@ -142,7 +142,9 @@ class _TlsStream:
         self._socket = sock
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        # The dot at the end of a full name is no part of it here (RFC 6066, 3).
+        name = host.removesuffix(".")
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._cipher = threading.Lock()
         self._sending = threading.Lock()
 

@@ -136,7 +136,7 @@ def handshake_error(peer: Endpoint, error: Exception, dial: Dial | None = None) 
     """
     match error:
         case ssl.SSLCertVerificationError():
-            return _not_trusted(peer, error, _look(dial, peer.host) if dial else _Shown())
+            return _not_trusted(peer, error, _look(dial, peer.host.removesuffix(".")) if dial else _Shown())
         case ssl.SSLError() if error.reason in _PEER_IS_PLAIN:
             return TlsError(f"{peer} does not speak TLS", hint=PLAIN_HINT)
         case ssl.SSLEOFError() | ConnectionError() | EOFError():

@@ -97,7 +97,7 @@ def _shake_hands(wire: Wire, endpoint: Endpoint, offer: Offer) -> Mapping[str, s
     client = websocket.WebSocket()
     # As a header of our own: given as `subprotocols`, a server that names none would be refused.
     offered = {"Sec-WebSocket-Protocol": ", ".join(offer.subprotocols)} if offer.subprotocols else {}
-    host = http_host(endpoint)
+    host = http_host(str(endpoint))
     try:
         client.connect(  # type: ignore[no-untyped-call]  # half of websocket-client has types
             f"{'wss' if is_encrypted(offer.scheme) else 'ws'}://{host}{offer.target}",

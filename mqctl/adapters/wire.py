@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from mqctl.adapters.stream import Stream
 from mqctl.errors import ConnectError
-from mqctl.target import Endpoint, Secret, Target
+from mqctl.target import Secret, Target
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
@@ -42,18 +42,18 @@ _HTTP: Final = b"HTTP/"
 _TAG: Final = re.compile(r"<[^>]*>")
 
 
-def http_host(endpoint: Endpoint) -> str:
+def http_host(peer: str) -> str:
     """Host and port as HTTP names them, in ASCII (RFC 5890, 2.3.2.1).
 
     Raises:
         ConnectError: No host can have this name.
     """
-    if endpoint.host.isascii():
-        return str(endpoint)
+    if peer.isascii():
+        return peer
     try:
-        return str(endpoint._replace(host=endpoint.host.encode("idna").decode()))
+        return peer.encode("idna").decode()
     except UnicodeError as error:
-        raise ConnectError(f"no such host: {endpoint.host!r} ({error})") from error
+        raise ConnectError(f"no such host: {peer!r} ({error})") from error
 
 
 def request_target(path: str, query: Secret | None) -> str:

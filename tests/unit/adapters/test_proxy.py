@@ -98,6 +98,44 @@ class TestThrough:
             assert set(proxy.asked) == {FAR, "other.test"}
 
 
+class TestNames:
+    """Over the wire a host has its name in ASCII (RFC 5890)."""
+
+    def test_the_proxy_and_the_broker_are_told_it_so(self, monkeypatch, hub):
+        with proxied("xn--mnchen-3ya.test", to=hub) as proxy:
+            monkeypatch.setenv("http_proxy", f"http://{proxy.endpoint}")
+            assert "is not 'xn--mnchen-3ya.test'" in str(failure(host="münchen.test"))
+            assert proxy.asked == ["xn--mnchen-3ya.test"]
+
+    def test_what_is_no_name_of_a_host_is_told(self, monkeypatch):
+        with ConnectProxy() as proxy:
+            monkeypatch.setenv("http_proxy", f"http://{proxy.endpoint}")
+            error = failure(host="ü" * 70)
+            assert proxy.asked == []
+        assert isinstance(error, ConnectError)
+        assert "no such host: 'üüü" in str(error)
+
+    @pytest.mark.parametrize(
+        ("host", "named"),
+        [("broker.test.", "broker.test"), ("a.broker.test", "*.broker.test"), ("münchen.test", "xn--mnchen-3ya.test")],
+    )
+    def test_a_certificate_is_held_against_it(self, monkeypatch, tmp_path, host, named):
+        """A dot at the end is no part of it (RFC 6066, 3), and a `*` stands for one label (RFC 6125, 6.4.3)."""
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert(named).configure_cert(context)
+        asked_for: list[str] = []
+        context.sni_callback = lambda _connection, name, _context: asked_for.append(name)
+        with FakeBroker(context=context, greeting=b"HTTP/1.1 403 Not you\r\n\r\n") as broker:
+            name = wire.http_host(host)
+            with proxied(name, to=broker.endpoint) as proxy:
+                monkeypatch.setenv("https_proxy", f"http://{proxy.endpoint}")
+                error = failure(host=host, scheme="stomp+wss", tls=TlsOptions(ca_file=str(tmp_path / "ca.pem")))
+        assert isinstance(error, RefusedError)
+        assert asked_for == [name.removesuffix(".")]
+
+
 class TestWhich:
     @pytest.mark.parametrize(
         ("host", "listed", "direct"),
