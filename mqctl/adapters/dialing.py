@@ -137,7 +137,7 @@ class Dialer:
             return self._connected(endpoint, deadline)
         from mqctl.adapters.proxy import proxy_for, tunnel  # noqa: PLC0415 - urllib takes as long as a transport
 
-        proxy = proxy_for(endpoint.host, self._target.scheme)
+        proxy = proxy_for(endpoint, self._target.scheme)
         if proxy is None:
             return self._connected(endpoint, deadline)
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 import time
 from typing import Final, NamedTuple
 from urllib import request
@@ -15,6 +16,10 @@ from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, R
 from mqctl.target import Endpoint, Secret, is_encrypted
 
 USUAL_PORT: Final = 80
+
+_PORT: Final = re.compile(r"(?P<host>[^:]*|\[.*\]):(?P<port>\d+)")
+"""An entry of `no_proxy` with a port; more colons are those of an address of IPv6."""
+
 _AUTHENTICATE: Final = 407
 _UNREACHABLE: Final = frozenset({500, 502, 503, 504})
 
@@ -30,8 +35,8 @@ class Proxy(NamedTuple):
         return f"the proxy {self.endpoint} ({self.variable})"
 
 
-def proxy_for(host: str, scheme: str) -> Proxy | None:
-    """The proxy on the way to a host: `https_proxy` or `http_proxy`, else `all_proxy`; none for what `no_proxy` lists.
+def proxy_for(endpoint: Endpoint, scheme: str) -> Proxy | None:
+    """The proxy on the way: `https_proxy` or `http_proxy`, else `all_proxy`; none to what `no_proxy` lists.
 
     This machine itself is never reached through one.
 
@@ -40,7 +45,7 @@ def proxy_for(host: str, scheme: str) -> Proxy | None:
     """
     known = request.getproxies()
     name = next((name for name in ("https" if is_encrypted(scheme) else "http", "all") if known.get(name)), None)
-    if name is None or _is_loopback(host) or request.proxy_bypass(host):
+    if name is None or _is_loopback(endpoint.host) or _is_direct(endpoint, known.get("no", "")):
         return None
     return _parsed(known[name], f"{name}_proxy")
 
@@ -50,6 +55,30 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower().rstrip(".") == "localhost"
+
+
+def _is_direct(endpoint: Endpoint, listed: str) -> bool:
+    """Whether `no_proxy` lists it, or where there are none the system's settings do.
+
+    Beyond what Python's own library reads: a port, a `*` for the first labels, and networks, as others do.
+    """
+    host = endpoint.host.rstrip(".").lower()
+    if request.proxy_bypass(host):
+        return True
+    return any(_fits(host, endpoint.port, entry.strip().lower()) for entry in listed.split(",") if entry.strip())
+
+
+def _fits(host: str, port: int, entry: str) -> bool:
+    with_port = _PORT.fullmatch(entry)
+    if with_port is not None:
+        entry = with_port["host"]
+        if int(with_port["port"]) != port:
+            return False
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+    except ValueError:
+        name = entry.removeprefix("*").strip(".")
+        return host == name or host.endswith(f".{name}")
 
 
 def _parsed(url: str, variable: str) -> Proxy:

@@ -354,7 +354,7 @@ class TestProxies:
 
     def test_as_a_value(self, world, monkeypatch):
         monkeypatch.setenv("http_proxy", f"http://ann:{QUOTED}@{HOST}:1")
-        proxy = proxy_for("broker.example", "stomp+ws")
+        proxy = proxy_for(Endpoint("broker.example", 80), "stomp+ws")
         world.hear(repr(proxy), str(proxy))
 
 

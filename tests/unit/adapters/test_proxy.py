@@ -146,23 +146,45 @@ class TestWhich:
             ("A.Example", "a.example", True),
             ("a.example", "xa.example", False),
             ("a.example", "", False),
+            ("a.example", "*.example", True),
+            ("example", "*.example", True),
+            ("aexample", "*.example", False),
+            ("a.example.", "a.example", True),
+            ("a.example", "a.example:80", True),
+            ("a.example", ".example:80", True),
+            ("a.example", "a.example:8080", False),
+            ("10.1.2.3", "10.1.2.3", True),
+            ("10.1.2.3", "192.168.0.0/16, 10.0.0.0/8", True),
+            ("10.1.2.3", "10.1.2.9/24", True),
+            ("10.1.2.3", "10.2.0.0/16", False),
+            ("10.1.2.3", "10.1.2.3:80", True),
+            ("10.1.2.3", "10.1.2.3:81", False),
+            ("10.1.2.3", "fd00::/8", False),
+            ("a.example", "10.0.0.0/8", False),
+            ("fd00::1", "fd00::/8", True),
+            ("fd00::1", "[fd00::1]:80", True),
+            ("fd00::1", "[fd00::1]", True),
+            ("fd00::1", "[fd00::1]:81", False),
+            ("fd00::1", "fd00::2", False),
         ],
     )
     def test_what_no_proxy_lists_is_reached_without(self, monkeypatch, host, listed, direct):
         monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
         monkeypatch.setenv("no_proxy", listed)
-        assert (proxies.proxy_for(host, "stomp+ws") is None) is direct
+        assert (proxies.proxy_for(Endpoint(host, 80), "stomp+ws") is None) is direct
 
     @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "LOCALHOST."])
     def test_loopback_needs_no_listing(self, monkeypatch, host):
         monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-        assert proxies.proxy_for(host, "stomp+ws") is None
+        assert proxies.proxy_for(Endpoint(host, 80), "stomp+ws") is None
 
     def test_the_variable_of_the_scheme_goes_before_that_of_all(self, monkeypatch):
         monkeypatch.setenv("all_proxy", "http://all.example")
         monkeypatch.setenv("https_proxy", "http://tls.example:8080")
-        assert str(proxies.proxy_for("a.example", "mqtt+wss")) == "the proxy tls.example:8080 (https_proxy)"
-        assert str(proxies.proxy_for("a.example", "mqtt+ws")) == "the proxy all.example:80 (all_proxy)"
+        assert (
+            str(proxies.proxy_for(Endpoint("a.example", 80), "mqtt+wss")) == "the proxy tls.example:8080 (https_proxy)"
+        )
+        assert str(proxies.proxy_for(Endpoint("a.example", 80), "mqtt+ws")) == "the proxy all.example:80 (all_proxy)"
 
     @pytest.mark.parametrize(
         ("url", "words"),
