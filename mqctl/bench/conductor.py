@@ -46,6 +46,9 @@ BEAT_S = 1.0
 
 NAP_S = 0.1
 
+REMARKS_MAX = 10
+"""A broker that complains to a thousand connections is heard so often."""
+
 
 class Phase(enum.Enum):
     """Where a run is."""
@@ -84,6 +87,7 @@ class Conductor:
         self._members = {name: _Member() for name in crew.clocks}
         self._one_clock = len(set(crew.clocks.values())) == 1
         self._recent: list[Buckets] = []
+        self._remarks = 0
         self._came_at = self._beat_at = time.monotonic()
         self._deadline = time.monotonic() + READY_S
         self.complain = complain
@@ -155,7 +159,7 @@ class Conductor:
             case Finished(work):
                 member.work = work
             case Remark(text):
-                self.complain(text)
+                self._pass_on(text)
             case Gone(text):
                 member.gone = text
                 if member.work is None:
@@ -165,6 +169,13 @@ class Conductor:
                 raise _error(message)
             case _:
                 assert_never(message)
+
+    def _pass_on(self, remark: str) -> None:
+        self._remarks += 1
+        if self._remarks <= REMARKS_MAX:
+            self.complain(remark)
+        elif self._remarks == REMARKS_MAX + 1:
+            self.complain("and more of the kind, which is not told")
 
     def _note(self, member: _Member, progress: Progress) -> None:
         if progress.came != member.progress.came:

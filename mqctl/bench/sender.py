@@ -95,14 +95,14 @@ class Sender:
     def _wait_until(self, due_ns: int) -> bool:
         """Wait for the time of a message with an eye on those before; whether it is to be sent at all."""
         while (left_ns := due_ns - time.monotonic_ns()) > 0 and not self._ended.is_set():
-            self._rest(min(left_ns / NS_PER_S, NAP_S))
+            self._rest(left_ns / NS_PER_S)
         while len(self._in_flight) >= self._limit and not self._ended.is_set():
             self._settle(NAP_S)
         return not self._ended.is_set()
 
     def _rest(self, seconds: float) -> None:
         if self._in_flight:
-            self._settle(seconds)
+            self._settle(min(seconds, NAP_S))
         else:
             self._ended.wait(seconds)
 

@@ -15,7 +15,7 @@ from typing import Self
 from mqctl.adapters.base import Connection, SubscribeSpec
 from mqctl.adapters.inbox import Inbox
 from mqctl.adapters.registry import adapter_for
-from mqctl.bench.hearer import Hearer
+from mqctl.bench.hearer import Ear, Hearer
 from mqctl.bench.limits import within_limits
 from mqctl.bench.messages import Job, Progress
 from mqctl.bench.sender import Sender
@@ -24,7 +24,7 @@ from mqctl.measurement.histogram import Buckets, difference, merged
 from mqctl.measurement.load import NS_PER_S
 from mqctl.measurement.ranges import Ranges
 from mqctl.measurement.report import Work
-from mqctl.model import Fault
+from mqctl.model import AckMode, Fault
 from mqctl.target import NO_RECONNECT, Target
 
 SUBSCRIBE_TIMEOUT_S = 10.0
@@ -112,10 +112,13 @@ class Team:
         job = self._job
         own = clock()
         clocked = [each == own for each in job.clocks]
-        self._hearers = [
-            Hearer(ear, job, subscriber, clocked, start_ns=start_ns, remark=self._remark)
-            for ear, subscriber in zip(self._ears, job.subscribers, strict=True)
+        ears = [
+            Ear(line, job, subscriber, clocked, start_ns=start_ns, remark=self._remark)
+            for line, subscriber in zip(self._ears, job.subscribers, strict=True)
         ]
+        waiting = job.ack is not AckMode.AUTO
+        groups = [[ear] for ear in ears] if waiting or not ears else [ears]
+        self._hearers = [Hearer(group, waiting=waiting) for group in groups]
         self._senders = [
             Sender(connection, job, publisher, start_ns)
             for (connection, _), publisher in zip(self._lines, job.publishers, strict=True)
@@ -171,7 +174,7 @@ class Team:
         return Work(
             worker,
             tuple(each.result() for each in self._senders),
-            tuple(each.result() for each in self._hearers),
+            tuple(heard for each in self._hearers for heard in each.results()),
             self._usage.share(),
         )
 

@@ -34,6 +34,11 @@ TICK_S = 0.25
 FOREVER_S = 3600.0
 """As long as one wait may be; another follows."""
 
+FEW = 4
+"""So many members of a worker have the shortest turns."""
+
+PYTHONS_TURN_S = 0.005
+
 LEADERS_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """What ends a run early: its leader hears them, and a worker that did too could not tell its books."""
 
@@ -72,9 +77,9 @@ def work(name: str, target: Target, channel: Channel) -> Exception | None:
         target: The broker.
         channel: To the conductor.
     """
-    sys.setswitchinterval(SWITCH_S)
     try:
         job = _next(channel, Prepare).job
+        sys.setswitchinterval(turn_s(len(job.publishers) + len(job.subscribers)))
         with Team(target, job, lambda text: channel.send(Remark(text))) as team:
             _lead(team, name, channel)
     except Released:
@@ -86,6 +91,15 @@ def work(name: str, target: Target, channel: Channel) -> Exception | None:
             channel.send(described(error))
         return error
     return None
+
+
+def turn_s(members: int) -> float:
+    """How long a thread may go on while another waits for its turn.
+
+    Short turns are in time, but each waiting thread wakes up that often to ask for its own: a hundred that get one
+    message at once are done after 17 ms at Python's own 5 ms, and after 50 to 160 ms at 0.2 ms.
+    """
+    return min(SWITCH_S * max(1.0, members / FEW), PYTHONS_TURN_S)
 
 
 def _lead(team: Team, name: str, channel: Channel) -> None:

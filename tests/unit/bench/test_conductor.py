@@ -210,6 +210,13 @@ def test_remarks_are_passed_on_and_latencies_gathered(now):
     assert run.conductor.take_recent().count == 0
 
 
+def test_a_thousand_complaints_are_not_all_told(now):
+    run = Run().begin()
+    for number in range(1000):
+        run.say(a=Remark(f"no {number}"))
+    assert run.heard == [*(f"no {number}" for number in range(10)), "and more of the kind, which is not told"]
+
+
 def test_workers_hear_that_the_conductor_is_there(now):
     run = Run()
     now(conducting.BEAT_S)

@@ -11,7 +11,7 @@ import pytest
 
 from mqctl.adapters.inbox import Inbox
 from mqctl.adapters.pending import Settled
-from mqctl.bench.hearer import Hearer
+from mqctl.bench.hearer import Ear, Hearer
 from mqctl.bench.sender import Sender
 from mqctl.errors import ExitCode
 from mqctl.measurement.report import Report, Work, put_together
@@ -64,7 +64,8 @@ def run(fault: Callable[[list[bytes]], list[bytes]], answers: dict[int, Settled]
     plan = msgspec.structs.replace(plan, load=replace(plan.load, rate=None, count=COUNT, duration_s=None))
     broker, inbox, start_ns = Broker(answers), Inbox(), time.monotonic_ns()
     sender = Sender(broker, plan, 0, start_ns)
-    hearer = Hearer((broker, inbox), plan, 0, [True], start_ns=start_ns, remark=print)
+    ear = Ear((broker, inbox), plan, 0, [True], start_ns=start_ns, remark=print)
+    hearer = Hearer([ear], waiting=False)
     for each in (sender, hearer):
         each.start()
     sender.join(20)
@@ -73,7 +74,7 @@ def run(fault: Callable[[list[bytes]], list[bytes]], answers: dict[int, Settled]
     )
     hearer.end()
     hearer.join(20)
-    report = put_together(plan.load, plan.confirm, [Work("1", (sender.result(),), (hearer.result(),))])
+    report = put_together(plan.load, plan.confirm, [Work("1", (sender.result(),), hearer.results())])
     return report, judge(report)
 
 
