@@ -100,6 +100,7 @@ def test_add_refuses_names(world, name):
         ({"url": "nowhere"}, "profile mine: url: not a broker URL"),
         ({"url": "stomp://h", "auth.password": "hunter2"}, "a password is not written here"),
         ({"url": "stomp://u:hunter2@h"}, "a password does not stand in a url"),
+        ({"url": "stomp+wss://h/ws?token=hunter2"}, "a query may hold a token and does not stand in a file"),
         ({"url": "stomp://h", "dialect": "clasic"}, "did you mean 'classic'"),
         ({"extends": "rabitmq"}, "no profile 'rabitmq'; did you mean 'rabbitmq'"),
     ],

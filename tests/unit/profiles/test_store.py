@@ -165,6 +165,11 @@ class TestChoice:
         with pytest.raises(ConfigError) as refused:
             world.load()
         assert refused.value.hint == "choose another profile: mqctl profile use NAME"
+        world.put("user", "mine", 'ulr = "stomp://h"')
+        world.store.used_file.write_text("mine")
+        with pytest.raises(ConfigError, match="unknown key ulr") as refused:
+            world.load()
+        assert refused.value.hint == "choose another profile: mqctl profile use NAME"
         world.environ["MQCTL_PROFILE"] = "gone"
         with pytest.raises(ConfigError, match="no profile 'gone'") as refused:
             world.load()
