@@ -13,11 +13,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
+from mqctl.adapters.again import target_after
 from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.ending import refuse_in_sink
 from mqctl.adapters.line import Line, LineTransaction, added, stamped
@@ -48,7 +48,7 @@ from mqctl.model import (
     Unknown,
     UnknownCause,
 )
-from mqctl.target import Endpoint, Target
+from mqctl.target import Target
 
 SUBSCRIBE_TIMEOUT_S: Final = 10.0
 """How long the broker may take to confirm a subscription again."""
@@ -343,13 +343,7 @@ class ReconnectingConnection:
     def _open_again(self) -> Line:
         """A connection with every subscription, in the order in which they were made."""
         left_s = max(self._backoff.left_s(time.monotonic_ns()), _LAST_TRY_S)
-        line = self._open(
-            replace(
-                self._target,
-                endpoints=_after(self.greeting.peer, self._target.endpoints),
-                connect_timeout_s=min(self._target.connect_timeout_s, left_s),
-            )
-        )
+        line = self._open(target_after(self._target, self.greeting.peer, left_s))
         try:
             for outer, spec in self._specs.items():
                 line.name(line.connection.subscribe(spec, timeout_s=min(SUBSCRIBE_TIMEOUT_S, left_s)), outer)
@@ -387,11 +381,3 @@ class ReconnectingConnection:
                 return self._target.client_id is not None
             case _:
                 return isinstance(error, ConnectError | OperationTimeout)
-
-
-def _after(peer: str, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:
-    """The endpoints, each once, beginning behind the one that was lost: where there is a standby, it is the next."""
-    endpoints = tuple(dict.fromkeys(endpoints))
-    names = [str(endpoint) for endpoint in endpoints]
-    at = names.index(peer) + 1 if peer in names else 0
-    return endpoints[at:] + endpoints[:at]

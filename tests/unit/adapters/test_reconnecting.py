@@ -43,7 +43,7 @@ from mqctl.model import (
     Unknown,
     UnknownCause,
 )
-from mqctl.target import Endpoint, ReconnectOptions, Target
+from mqctl.target import Endpoint, MqttOptions, ReconnectOptions, Target
 from mqctl.testing import Recorder
 
 A, B = Endpoint("a", 1), Endpoint("b", 2)
@@ -198,6 +198,16 @@ def test_an_endpoint_that_is_named_twice_does_not_keep_the_others_from_their_tur
     connection, _ = connected(adapter, target=replace(TARGET, endpoints=(A, A, B)))
     again(connection, adapter)
     assert adapter.tries[-1].endpoints == (B, A)
+    connection.close()
+
+
+@pytest.mark.parametrize(("expiry_s", "clean"), [(60.0, False), (0.0, True), (None, True)])
+def test_a_session_that_was_clean_at_first_and_is_kept_is_not_thrown_away_later(expiry_s, clean):
+    adapter = FakeAdapter()
+    mqtt = MqttOptions(version="5", clean=True, session_expiry_s=expiry_s)
+    connection, _ = connected(adapter, target=replace(TARGET, mqtt=mqtt))
+    again(connection, adapter)
+    assert [target.mqtt.clean for target in adapter.tries] == [True, clean]
     connection.close()
 
 
