@@ -39,7 +39,12 @@ OK: Final = range(200, 300)
 _HTTP: Final = b"HTTP/"
 """How every answer begins (RFC 9112, 4)."""
 
-_TAG: Final = re.compile(r"<[^>]*>")
+_TAG: Final = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?-->|<[^>]*>", re.DOTALL | re.IGNORECASE)
+"""What of a page is not for its readers."""
+
+_ZIPPED: Final = ("gzip", "x-gzip", "deflate")
+_ZLIB_OR_GZIP: Final = 47
+"""Either, with any window, as zlib counts."""
 
 
 def http_host(peer: str) -> str:
@@ -200,14 +205,28 @@ def _body(wire: Wire, response: HTTPResponse, method: str) -> bytes:
 
     wire.hurry(_BODY_WAIT_S)
     try:
-        return response.read1(_BODY_BYTES)
+        return _unzipped(response.read1(_BODY_BYTES), response.headers.get("Content-Encoding", "identity").lower())
     except (OSError, HTTPException):
+        return b""
+
+
+def _unzipped(body: bytes, coding: str) -> bytes:
+    """The same to read; some servers compress though nobody asked for it. Empty where it cannot be read."""
+    if coding == "identity":
+        return body
+    import zlib  # noqa: PLC0415 - hardly ever needed
+
+    try:
+        return zlib.decompressobj(_ZLIB_OR_GZIP).decompress(body, _BODY_BYTES) if coding in _ZIPPED else b""
+    except zlib.error:
         return b""
 
 
 def plain_words(body: bytes, secrets: Iterable[str] = ()) -> str:
     """How the body of an answer begins, without tags and secrets and fit to print."""
-    text = discreet(_TAG.sub(" ", body.decode(errors="replace")), secrets)
+    from html import unescape  # noqa: PLC0415 - only a failure needs it
+
+    text = discreet(unescape(_TAG.sub(" ", body.decode(errors="replace"))), secrets)
     return _printable(" ".join(text.split()))[:_SHOWN_CHARACTERS]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import re
 import socket
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -61,6 +63,23 @@ class TestRefused:
         told = str(answered(page("404 Not Found", html)))
         assert "404 Not Found: Error 404 No ?[31mway xxxx" in told
         assert len(told) < 330
+
+    def test_what_of_a_page_is_not_for_its_readers_is_not_told(self):
+        html = b"<style>b{color:red}</style><!-- <b> --><SCRIPT a>1<2</script >a &lt;b&gt; &amp; c<script>for(;"
+        assert str(answered(page("404 No", html))).endswith("404 No: a <b> & c")
+
+    @pytest.mark.parametrize(
+        ("coding", "body", "told"),
+        [
+            (b"gzip", gzip.compress(b"not you"), ": not you"),
+            (b"Deflate", zlib.compress(b"not you"), ": not you"),
+            (b"gzip", gzip.compress(b"not you" * 10_000), ": " + ("not you" * 30)[:200]),
+            (b"gzip", b"not you", ""),
+            (b"br", b"\x8b\x03\x80not you\x03", ""),
+        ],
+    )
+    def test_a_compressed_body_is_read_or_not_told(self, coding, body, told):
+        assert str(answered(page("403 No", body, b"Content-Encoding: " + coding))).endswith(f"403 No{told}")
 
     def test_a_body_in_chunks_is_read_too(self):
         chunked = b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
