@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +145,38 @@ def test_nobody_there_ends_a_script_before_it_begins(mqctl, home):
     assert "nobody listens" in err
 
 
+def test_waiting_ends_when_the_connection_is_gone_for_good(start):
+    with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),))) as hub:
+        argv = ("console", "--url", hub.urls[0], "--reconnect", "never")
+        waiting = start(*argv, stdin=subprocess.PIPE)
+        waiting.write(script("subscribe a", "wait --count 1"))
+        waiting.said("subscribed to a")
+    ended = waiting.end()
+    assert ended.code == ExitCode.CONNECTION
+    assert "mqctl: not connected\n" in ended.err
+
+
+def test_a_script_ends_in_peace_when_nobody_reads_its_messages(start):
+    unread, theirs = os.pipe()
+    os.close(unread)
+    running = start("console", stdin=subprocess.PIPE, stdout=theirs)
+    os.close(theirs)
+    running.write(script("subscribe a", "publish a 1", "wait -n 1 --timeout 10s", "publish after 1"))
+    ended = running.end()
+    assert (ended.code, ended.err.count("confirmed 1")) == (ExitCode.OK, 1), ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_script_fails_where_its_messages_cannot_be_written(start):
+    with Path("/dev/full").open("wb") as full:
+        running = start("console", stdin=subprocess.PIPE, stdout=full)
+        running.write(script("subscribe a", "publish a 1", "wait -n 1 --timeout 10s", "publish after 1"))
+        ended = running.end()
+    assert ended.code == ExitCode.WRONG
+    assert ended.err.count("no space left on the device") == 1
+    assert ended.err.count("confirmed 1") == 1
+
+
 @pytest.fixture
 def terminal(env: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
     opened: list[Terminal] = []
@@ -261,6 +296,14 @@ def test_a_console_without_a_broker_says_so_and_takes_another(terminal, broker):
     shown = terminal("--url", "stomp://127.0.0.1:1").shows("mqctl (not connected)> ")
     entered(shown, "subscribe a", "not connected")
     entered(shown, f"use {broker}", PROMPT)
+
+
+def test_a_broker_that_is_down_does_not_take_the_place_of_one_that_is_up(terminal, broker):
+    shown = terminal().shows(PROMPT)
+    entered(shown, "subscribe a", "subscribed to a")
+    entered(shown, "use stomp://127.0.0.1:1", "nobody listens")
+    put(broker, "/topic/a", b"still here")
+    shown.shows("a still here")
 
 
 def test_sigterm_ends_it(terminal):

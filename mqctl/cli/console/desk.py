@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from mqctl import topics
@@ -16,9 +17,11 @@ from mqctl.adapters.sharing import SharedConnection
 from mqctl.cli.formats import Formatter, Record
 from mqctl.cli.outages import Outages
 from mqctl.cli.receiving import Limits, Receiver
-from mqctl.errors import ConnectionLost, MqctlError, UsageError
+from mqctl.cli.streams import ReaderGone
+from mqctl.errors import ConnectionLost, MeasuredWrong, MqctlError, UsageError
 from mqctl.model import AckMode, Delivery, SubscriptionId
 from mqctl.profiles import Settings
+from mqctl.profiles.resolve import LOOPBACK
 
 INBOX_LIMIT: Final = 10_000
 """Messages kept while something else is on the screen; the oldest give way."""
@@ -35,6 +38,7 @@ class Subscribed:
     name: str
     id: SubscriptionId
     formatter: Formatter
+    ack_mode: AckMode
     count: int = 0
 
 
@@ -66,11 +70,16 @@ class Desk:
     _stack: ExitStack = field(default_factory=ExitStack)
     _talking: threading.Event = field(default_factory=threading.Event)
     _arrived: threading.Condition = field(default_factory=threading.Condition)
+    _end: Exception | None = None
+    """Why nothing is printed any more."""
 
     def use(
         self, settings: Settings, flags: Mapping[str, Any], connect: Callable[[EventSink, ExitStack], Connection]
     ) -> None:
         """Connect to another broker; the connection before it is closed, its subscriptions are gone.
+
+        To the same broker there is one connection after the other: two of one client id would throw each other out, and
+        a hub that is hosted here ends with its connection.
 
         Args:
             settings: The broker.
@@ -78,27 +87,27 @@ class Desk:
             connect: Makes the connection, and leaves with the stack what ends with it.
 
         Raises:
-            MqctlError: As `Adapter.connect`; then there is no connection.
+            MqctlError: As `Adapter.connect`; then a connection to another broker stays as it is.
         """
-        self.close()
+        if self._shared is None or self.settings is None or not _elsewhere(settings, self.settings):
+            self.close()
+            self.settings, self.flags = settings, flags
+        with ExitStack() as stack:
+            shared = SharedConnection(lambda sink: connect(sink, stack))
+            stack.callback(shared.close)
+            self.close()
+            self._stack = stack.pop_all()
         self.settings, self.flags = settings, flags
         self.outages = Outages(self.tell)
-        stack = ExitStack()
-        try:
-            self._shared = SharedConnection(lambda sink: connect(sink, stack))
-        except BaseException:
-            stack.close()
-            raise
-        self._stack = stack
-        stack.callback(self._shared.close)
-        self._own = self._listen(self._shared)
+        self._shared, self._end = shared, None
+        self._own = self._listen(shared)
         self._talking.set()
 
     def close(self) -> None:
         """Close the connection, if there is one."""
         self._shared = self._own = None
-        self.subscriptions.clear()
-        self._modes.clear()
+        # What is on its way from the connection that ends finds its own, and not those of the next.
+        self.subscriptions, self._modes = {}, {}
         self._stack.close()
 
     @property
@@ -142,7 +151,7 @@ class Desk:
             # What arrives meanwhile waits here until it is known how to print it.
             subscription = self.connection.subscribe(spec, timeout_s=timeout_s)
             self._modes[subscription] = spec.ack_mode
-            self.subscriptions[subscription] = Subscribed(name, subscription, formatter)
+            self.subscriptions[subscription] = Subscribed(name, subscription, formatter, spec.ack_mode)
         self.see(name)
 
     def unsubscribe(self, name: str, *, timeout_s: float) -> None:
@@ -169,12 +178,30 @@ class Desk:
             self.seen[topic] = None
 
     def wait(self, count: int, timeout_s: float | None) -> bool:
-        """Wait until `count` messages were printed since the last such wait; whether they were."""
+        """Wait until `count` messages were printed since the last such wait; whether they were.
+
+        Raises:
+            ConnectionLost: They cannot come any more.
+        """
         with self._arrived:
             goal = self._awaited + count
-            came = self._arrived.wait_for(lambda: self.received >= goal, timeout_s)
+            self._arrived.wait_for(lambda: self.received >= goal or self._end, timeout_s)
+            came = self.received >= goal
             self._awaited = min(goal, self.received)
-            return came
+        if not came and isinstance(self._end, ConnectionLost):
+            raise _not_connected()
+        # What cannot be printed ends the script, and `check` says why.
+        return came or self._end is not None
+
+    def check(self) -> None:
+        """See whether messages could be printed.
+
+        Raises:
+            MeasuredWrong: They could not be written.
+            ReaderGone: As it says.
+        """
+        if isinstance(self._end, (MeasuredWrong, ReaderGone)):
+            raise self._end
 
     @contextmanager
     def silence(self) -> Iterator[None]:
@@ -194,7 +221,7 @@ class Desk:
             ack_modes=self._modes,
             limits=Limits(),
             complain=self.tell,
-            handle=self._print,
+            handle=partial(self._print, self.subscriptions),
             outages=self.outages,
         )
         threading.Thread(target=self._run, args=(receiver, shared), name="mqctl.console", daemon=True).start()
@@ -204,25 +231,34 @@ class Desk:
         try:
             while receiver.step(_STEP_S):
                 self._talking.wait()
-        except MqctlError as error:
-            if self._shared is shared:
+        except (MqctlError, ReaderGone) as error:
+            with self._arrived:
+                if self._shared is not shared:
+                    return
+                self._end = error
+                self._arrived.notify_all()
+            if isinstance(error, ConnectionLost):
                 self.tell(str(error))
 
-    def _print(self, deliveries: Sequence[Delivery], _first: int) -> None:
+    def _print(
+        self, subscriptions: Mapping[SubscriptionId, Subscribed], deliveries: Sequence[Delivery], _first: int
+    ) -> None:
         self._talking.wait()
         epoch_ns = time.time_ns() - time.monotonic_ns()
         lines: list[bytes] = []
         with self._arrived:
             for delivery in deliveries:
-                known = self.subscriptions.get(delivery.subscription)
+                known = subscriptions.get(delivery.subscription)
                 if known is None:
+                    # It was not printed, so it is still the broker's.
+                    delivery.ack = None
                     continue
                 known.count += 1
-                self.received += 1
                 self.see(delivery.topic)
-                mode = self._modes[delivery.subscription]
-                lines.append(known.formatter(Record(delivery, known.count, delivery.received_ns + epoch_ns, mode)))
+                record = Record(delivery, known.count, delivery.received_ns + epoch_ns, known.ack_mode)
+                lines.append(known.formatter(record))
             self.write(b"".join(lines))
+            self.received += len(lines)
             self._arrived.notify_all()
 
 
@@ -237,3 +273,14 @@ def _same(wanted: Settings, standing: Settings | None) -> bool:
     return {name: value.value for name, value in wanted.values.items()} == {
         name: value.value for name, value in standing.values.items()
     }
+
+
+def _elsewhere(wanted: Settings, standing: Settings) -> bool:
+    """Whether the two have no endpoint in common; this machine has several names."""
+    return not _endpoints(wanted) & _endpoints(standing)
+
+
+def _endpoints(settings: Settings) -> set[tuple[str, int]]:
+    url = settings.get("url")
+    found = () if url is None else url.endpoints
+    return {("localhost" if host in LOOPBACK else host, port) for host, port in found}

@@ -97,11 +97,16 @@ class Shell:
         connect_desk(self.context, self.desk, flags)
 
     def script(self, lines: Iterable[bytes], name: str) -> ExitCode | int:
-        """Run lines up to the first that fails; its exit code."""
+        """Run lines up to the first that fails; its exit code.
+
+        Raises:
+            MeasuredWrong, ReaderGone: As `Desk.check`.
+        """
         for number, line in enumerate(lines, 1):
             # Bytes that are no UTF-8 are published as they are, as those of a command line.
             text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             code = self.line(text.decode("utf-8", "surrogateescape"))
+            self.desk.check()
             if code is None:
                 break
             if code:
