@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mqctl import __version__, topics
 from mqctl.bench.messages import Job
@@ -19,6 +19,10 @@ from mqctl.measurement.load import Load
 from mqctl.measurement.report import Latency, Report
 from mqctl.model import Confirmation, Connected
 from mqctl.sizes import format_size
+
+if TYPE_CHECKING:
+    from rich.box import Box
+    from rich.table import Table
 
 SCHEMA = 1
 """Of the JSON object."""
@@ -61,14 +65,25 @@ def _draw(context: AppContext, texts: Sequence[tuple[str, str]], table: Sequence
     facts = Table.grid(padding=(0, 2))
     for title, text in texts:
         facts.add_row(Text(title, style="bold"), Text(text))
-    times = Table(box=box.SIMPLE_HEAD if context.has_unicode else box.ASCII)
-    for column in table[0]:
-        times.add_column(column, justify="right" if column in _QUANTILES else "left")
-    for row in table[1:]:
-        times.add_row(*row)
     console = Console()
     console.print(facts)
-    console.print(times)
+    lines = box.SIMPLE_HEAD if context.has_unicode else box.ASCII
+    across = _times(table, lines)
+    wants = console.measure(across, options=console.options.update(max_width=_WIDE)).maximum
+    # A number that is cut off is no number: where the table is too wide, it is turned.
+    console.print(across if wants <= console.width else _times([*zip(*table, strict=True)], lines))
+
+
+def _times(cells: Sequence[Sequence[str]], lines: Box) -> Table:
+    from rich.table import Table
+
+    times = Table(box=lines)
+    times.add_column(cells[0][0], no_wrap=True)
+    for title in cells[0][1:]:
+        times.add_column(title, justify="right", no_wrap=title in _QUANTILES)
+    for row in cells[1:]:
+        times.add_row(*row)
+    return times
 
 
 def rows(outcome: Outcome, job: Job, greeting: Connected) -> list[tuple[str, str]]:
@@ -133,6 +148,9 @@ def _number(number: float | None) -> str:
 
 
 _QUANTILES = ("p50", "p90", "p95", "p99", "p99.9", "p99.99", "max")
+_WIDE = 1000
+"""Columns of a terminal on which everything finds room."""
+
 _TITLE_WIDTH, _NAME_WIDTH, _CELL_WIDTH = 12, 19, 10
 
 

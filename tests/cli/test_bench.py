@@ -406,8 +406,8 @@ def test_a_worker_whose_broker_goes_away_ends(start):
 def terminal(env) -> Iterator[Callable[..., Terminal]]:
     begun: list[Terminal] = []
 
-    def terminal(*args: str, **more) -> Terminal:
-        begun.append(Terminal(args, {**env, **more}, 100, 40))
+    def terminal(*args: str, width: int = 100, **more) -> Terminal:
+        begun.append(Terminal(args, {**env, **more}, width, 40))
         return begun[-1]
 
     yield terminal
@@ -421,6 +421,18 @@ def test_on_a_terminal_there_are_charts_and_then_a_table(terminal):
     assert shown.end() in MEASURED
     assert b"due to received" in shown.raw.rpartition(LEAVE)[2]
     assert b"confirmed 600" in shown.raw.rpartition(LEAVE)[2]
+
+
+@pytest.mark.parametrize("width", [48, 60])
+def test_on_a_narrow_terminal_no_number_is_cut_off(terminal, width):
+    shown = terminal("bench", "--rate", "100", "--duration", "1s", width=width)
+    assert shown.end() in MEASURED
+    report = shown.raw.rpartition(LEAVE)[2].decode()
+    table = report.partition("in ms")[2].partition("mqctl:")[0]
+    assert "…" not in table
+    assert [line.split()[0] for line in table.splitlines() if line.strip().startswith(("p", "max"))] == [
+        "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max",
+    ]  # fmt: skip
 
 
 def test_q_ends_a_run_as_ctrl_c_does(terminal):
