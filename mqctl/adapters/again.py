@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mqctl.target import Endpoint, MqttOptions, Target
+from mqctl.model import Connected
+from mqctl.target import Endpoint, MqttOptions, Target, is_clean
 
 
 def target_after(target: Target, peer: str, left_s: float) -> Target:
@@ -21,6 +22,14 @@ def target_after(target: Target, peer: str, left_s: float) -> Target:
         mqtt=_own_session(target.mqtt),
         connect_timeout_s=min(target.connect_timeout_s, left_s),
     )
+
+
+def session_forgotten(target: Target, greeting: Connected) -> str | None:
+    """What to say where the broker was to keep a session over MQTT, and greets us as a stranger."""
+    kept = target.scheme.startswith("mqtt") and not is_clean(_own_session(target.mqtt).clean, target.client_id)
+    if not kept or greeting.detail.get("session") != "new":
+        return None
+    return f"it has forgotten the session of {target.client_id!r}; messages in between may be missing"
 
 
 def _endpoints_after(peer: str, endpoints: tuple[Endpoint, ...]) -> tuple[Endpoint, ...]:

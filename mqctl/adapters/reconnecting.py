@@ -17,7 +17,7 @@ from itertools import count
 from types import TracebackType
 from typing import Final, Self
 
-from mqctl.adapters.again import target_after
+from mqctl.adapters.again import session_forgotten, target_after
 from mqctl.adapters.base import Adapter, ConnectionStats, EventSink, PendingPublish, SubscribeSpec, Transaction
 from mqctl.adapters.ending import refuse_in_sink
 from mqctl.adapters.line import Line, LineTransaction, added, stamped
@@ -357,8 +357,10 @@ class ReconnectingConnection:
         self._backoff.resumed(now_ns)
         self._told = ""
         self.greeting = line.connection.greeting
-        resumed = Resumed(now_ns, self.greeting.peer, attempts, now_ns - lost_ns)
-        self._adopt(line, lambda events: [resumed, *(each for each in events if not isinstance(each, Connected))])
+        first: list[ConnectionEvent] = [Resumed(now_ns, self.greeting.peer, attempts, now_ns - lost_ns)]
+        if self._specs and (lack := session_forgotten(self._target, self.greeting)):
+            first.append(Fault(now_ns, lack))
+        self._adopt(line, lambda events: first + [each for each in events if not isinstance(each, Connected)])
         if self._closing.is_set():
             line.connection.close(timeout_s=0.0)
 

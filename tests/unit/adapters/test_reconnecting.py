@@ -211,6 +211,32 @@ def test_a_session_that_was_clean_at_first_and_is_kept_is_not_thrown_away_later(
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("scheme", "clean", "session", "told"),
+    [
+        ("mqtt", False, "new", ["it has forgotten the session of 'me'; messages in between may be missing"]),
+        ("mqtt", False, "resumed", []),
+        ("mqtt", False, "not told", []),
+        ("mqtt", True, "new", []),
+        ("bayeux+ws", None, "new", []),
+    ],
+)
+def test_a_session_that_the_broker_has_forgotten_is_told_to_who_subscribed(scheme, clean, session, told):
+    def on_connect(line: FakeLine) -> None:
+        line.greeting = line.greeting._replace(detail={"session": session})
+
+    adapter = FakeAdapter()
+    adapter.on_connect = on_connect
+    target = replace(TARGET, scheme=scheme, client_id="me", mqtt=MqttOptions(clean=clean))
+    connection, recorder = connected(adapter, target=target)
+    again(connection, adapter)
+    assert recorder.of(Fault) == []
+    connection.subscribe(SPEC, timeout_s=1)
+    again(connection, adapter)
+    assert [event.reason for event in recorder.of(Fault)] == told
+    connection.close()
+
+
 def test_a_message_that_comes_before_its_subscription_is_confirmed_has_its_name_all_the_same():
     adapter = FakeAdapter()
     connection, recorder = connected(adapter)
