@@ -10,6 +10,7 @@ import typer
 
 from mqctl.aws import ask_secrets_manager
 from mqctl.cli.context import AppContext
+from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.tables import emit_table
 from mqctl.errors import ConfigError, ExitCode, UsageError
@@ -60,18 +61,25 @@ def list_profiles(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 
 
 @app.command("show", cls=Command)
+@with_groups
 def show_profile(
     ctx: typer.Context,
     name: Annotated[str | None, typer.Argument(help="A profile's name or file; the one in use if absent.")] = None,
     *,
     origin: Annotated[bool, typer.Option("--origin", help="Say where each value comes from, defaults too.")] = False,
     as_json: JsonOption = False,
+    flags: Flags,
 ) -> None:
-    """Print what a command would use: the profile, its parents, and what flags and variables change. No secrets."""
-    context, store = _world(ctx)
-    settings = store.load({"profile": name or context.profile, "url": context.url}, warn=context.report)
-    for notice in settings.notices:
-        context.report(notice)
+    """Print what a command with these options would use: the profile, its parents, what variables change. No secrets.
+
+    Examples:
+      mqctl profile show work --origin
+      mqctl profile show --url stomp://localhost --user alice
+    """
+    from mqctl.cli.target import settings_for
+
+    context, _ = _world(ctx)
+    settings = settings_for(context, Flags({**flags, **({} if name is None else {"profile": name})}))
     rows = _shown(settings)
     if as_json:
         _emit_json(context, **{key: {"value": text, "origin": come_from} for key, text, come_from in rows})

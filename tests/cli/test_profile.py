@@ -150,6 +150,18 @@ class TestShow:
         assert shown["url"]["value"] == "stomp://127.0.0.1:61613"
         assert shown["auth.user"] == {"value": None, "origin": "default"}
 
+    def test_options_of_a_command(self, world):
+        """The options that a command takes are taken here too, after it as before it, and have their origin."""
+        argv = ("--profile", "rabbitmq", "--user", "alice", "--heart-beat", "30s", "--vhost", "v", "--origin")
+        world.environ["MQCTL_VHOST"] = "w"
+        assert world.mqctl("profile", "show", *argv) == ExitCode.OK
+        rows = {row[0]: row[1:] for row in world.table()}
+        assert rows["profile"][0] == "rabbitmq"
+        assert rows["auth.user"] == ["alice", "--user"]
+        assert rows["options.vhost"] == ["v", "--vhost"]
+        assert rows["options.heart-beat"] == ["30s", "--heart-beat"]
+        assert world.mqctl("profile", "show", "--user", "") == ExitCode.USAGE
+
     def test_notice(self, world):
         """A variable that takes the profile's URL away is told on standard error."""
         world.environ["MQCTL_URL"] = "stomp://other"
