@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import ssl
 from collections.abc import Sequence
@@ -90,6 +91,13 @@ class Authority:
             revoked = x509.RevokedCertificateBuilder(leaf.certificate.serial_number, since).build()
             listed = listed.add_revoked_certificate(revoked)
         return listed.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+    @property
+    def name_hash(self) -> str:
+        """Under which name OpenSSL looks for it in a folder: its own name in small letters, without the outer tag."""
+        (name,) = self.name
+        inner = _name(str(name.value).lower()).public_bytes()[2:]
+        return f"{int.from_bytes(hashlib.sha1(inner, usedforsecurity=False).digest()[:4], 'little'):08x}"
 
     @property
     def pem(self) -> bytes:

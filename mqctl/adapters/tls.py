@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import ssl
 from collections.abc import Iterator
 
@@ -14,6 +16,9 @@ __all__ = ["closing_words", "context", "ended", "handshake_error"]
 
 _NOT_ITS_KEY = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
 """What OpenSSL says of a key that is another certificate's; the last, of a key of another kind."""
+
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+"""How `openssl rehash` names a certificate."""
 
 _ASN1_SEQUENCE = b"0"
 """How every certificate and key begins that is not in PEM."""
@@ -44,6 +49,8 @@ def context(options: TlsOptions) -> ssl.SSLContext:
 def _trust(made: ssl.SSLContext, options: TlsOptions) -> None:
     if options.ca_file is None:
         made.load_default_certs()
+    elif os.path.isdir(options.ca_file):  # noqa: PTH112 - pathlib is slow to import
+        _trust_folder(made, options.ca_file)
     else:
         what = f"CA file {options.ca_file}"
         if not _contents(options.ca_file, what)["x509"]:
@@ -59,6 +66,18 @@ def _trust(made: ssl.SSLContext, options: TlsOptions) -> None:
             raise ConfigError(f"the {what} holds certificates too", hint="put only lists there; --ca names authorities")
         made.load_verify_locations(cafile=options.crl_file)
         made.verify_flags |= ssl.VERIFY_CRL_CHECK_CHAIN
+
+
+def _trust_folder(made: ssl.SSLContext, path: str) -> None:
+    """OpenSSL looks in it for a certificate by its name's hash, and for nothing else (its c_rehash)."""
+    with _reading(f"CA folder {path}"):
+        names = os.listdir(path)  # noqa: PTH208 - as above
+    if not any(map(_HASHED.fullmatch, names)):
+        raise ConfigError(
+            f"the CA folder {path} has no certificate under the name of its hash",
+            hint=f"openssl rehash {path}, or name a PEM file in it",
+        )
+    made.load_verify_locations(capath=path)
 
 
 def _contents(path: str, what: str) -> dict[str, int]:

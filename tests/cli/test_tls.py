@@ -119,6 +119,16 @@ class TestGood:
         assert world.publish(front, ca=None).code == 0
         assert world.publish(front, ca=STRANGER).code == ExitCode.CONNECTION, "--ca takes the place of the store"
 
+    def test_a_folder_of_authorities(self, world):
+        """As `openssl rehash` makes it."""
+        folder = world.folder / "authorities"
+        folder.mkdir()
+        for authority in (STRANGER, AUTHORITY):
+            (folder / f"{authority.name_hash}.0").write_bytes(authority.pem)
+        assert world.publish(world.serve(), "--ca", str(folder), ca=None).code == 0
+        (folder / f"{AUTHORITY.name_hash}.0").unlink()
+        assert world.publish(world.serve(), "--ca", str(folder), ca=None).code == ExitCode.CONNECTION
+
     def test_an_authority_in_the_middle(self, world):
         assert world.publish(world.serve(MIDDLE.issue(HOST))).code == 0
 
@@ -365,12 +375,29 @@ class TestPeersThatSpeakNoTlsOfOurs:
         refused(world.publish(front), front, says, "--cert")
 
 
+@pytest.mark.parametrize("scheme", ["stomp", "mqtt+ws", "bayeux+http"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(("--ca", "x"), ("--crl", "x"), ("--cert", "x"), ("--key", "x"), ("--key-password", "env:X")),
+        ("--insecure",),
+    ],
+)
+def test_an_option_of_tls_at_a_plain_scheme_is_a_wrong_call(home, scheme, options):
+    """Whoever types one believes to be protected."""
+    result = run_here(("publish", "rect", "45", "--url", f"{scheme}://{HOST}:1", *options), home)
+    assert (result.code, result.out) == (ExitCode.USAGE, b"")
+    assert f"mqctl: {scheme}:// is not encrypted: {options[0]} means nothing there\n" in result.err
+    assert "hint: use the encrypted scheme: stomp+ssl://, mqtt+ssl://" in result.err
+
+
 class TestFiles:
     @pytest.mark.parametrize(
         ("options", "says"),
         [
             (("--ca", "gone.pem"), "cannot read the CA file {}/gone.pem: No such file or directory"),
-            (("--ca", "."), "the CA file {}/. is a directory"),
+            (("--ca", "."), "the CA folder {}/. has no certificate under the name of its hash"),
+            (("--crl", "."), "the CRL file {}/. is a directory"),
             (("--ca", "empty"), "the CA file {}/empty holds no certificate"),
             (("--crl", "ca.pem"), "the CRL file {}/ca.pem holds no list of revoked certificates"),
             (("--cert", "me.pem"), "{}/me.pem holds no private key"),

@@ -94,12 +94,19 @@ class TestContext:
 
 
 class TestComplaints:
+    def test_folders(self, folder):
+        assert (
+            complaint(folder, crl_file="directory") == "the CRL file directory is a directory | name a PEM file in it"
+        )
+        assert complaint(folder, ca_file="directory").startswith(
+            "the CA folder directory has no certificate under the name of its hash | openssl rehash directory, or name"
+        )
+
     @pytest.mark.parametrize(("option", "what"), [("ca_file", "CA file"), ("crl_file", "CRL file")])
     @pytest.mark.parametrize(
         ("file", "says"),
         [
             ("gone", "cannot read the {what} gone: No such file or directory | None"),
-            ("directory", "the {what} directory is a directory | name a PEM file in it"),
             ("empty", "the {what} empty holds no {held} | it must be PEM"),
             ("text", "the {what} text holds no {held} | it must be PEM"),
             ("me.key", "the {what} me.key holds no {held} | it must be PEM"),
