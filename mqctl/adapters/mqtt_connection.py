@@ -205,7 +205,11 @@ class MqttConnection:
             pending = Settled(Confirmed(min(confirmation, Confirmation.SOCKET)))
             packet = self._client.outbox.compose(name, message.payload, 0, properties, retain=message.retain)[1]
         try:
-            self._transport.write(packet)
+            if qos and confirmation is Confirmation.BROKER and len(self._receipts) > 1:
+                # Others are under way, so that more may follow: a write for each costs more than all the rest.
+                self._transport.leave(packet)
+            else:
+                self._transport.write(packet)
         except OSError as error:
             # The reading thread ends now, and with it this request.
             reason = self._broke(error)

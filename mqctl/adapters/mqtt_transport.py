@@ -15,6 +15,9 @@ from mqctl.errors import MqctlError
 PIECE_BYTES: Final = 64 * 1024
 """Most that is written at once. Whoever takes a long message slowly, piece by piece, is alive."""
 
+POSTED_MAX: Final = 64 * 1024
+"""Bytes of messages that may wait to be sent."""
+
 HUNG_UP: Final = "the broker closed the connection"
 """Why a connection is over that the broker ended without a word."""
 
@@ -61,6 +64,7 @@ class Transport:
         self._got_on_ns = 0
         self._reader = ReaderThread(stream)
         self._posted: list[bytes] = []
+        self._posted_bytes = 0
         self._posting = threading.Condition()
         self._writing_posted = False
         self._stopped = False
@@ -77,11 +81,16 @@ class Transport:
         return self._stream.parting
 
     def write(self, data: bytes, deadline: float | None = None) -> None:
-        """Send bytes, which may wait for the broker to read.
+        """Send bytes behind all that was posted, which may wait for the broker to read.
 
         Raises:
             OSError: The connection is broken, or the deadline passed (TimeoutError).
         """
+        if not self.flush(deadline) and not self._stopped:
+            raise _BusyError("what was posted is stuck")
+        self._send(data, deadline)
+
+    def _send(self, data: bytes, deadline: float | None) -> None:
         if not self._sending.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
             raise _BusyError("another write is stuck")
         try:
@@ -122,12 +131,20 @@ class Transport:
             self._posted.append(data)
             self._posting.notify_all()
 
-    def flush(self, deadline: float) -> bool:
-        """Wait until what was posted is sent; whether it is."""
+    def leave(self, data: bytes) -> None:
+        """As `post`, but waits while much is posted. What is posted during a write is sent in one piece."""
         with self._posting:
-            return self._posting.wait_for(
-                lambda: not (self._posted or self._writing_posted), max(0.0, deadline - time.monotonic())
-            )
+            self._posting.wait_for(lambda: self._posted_bytes < POSTED_MAX or self._stopped)
+            self._posted.append(data)
+            self._posted_bytes += len(data)
+            self._posting.notify_all()
+
+    def flush(self, deadline: float | None = None) -> bool:
+        """Wait until what was posted is sent, or cannot be; whether it is."""
+        with self._posting:
+            timeout_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+            self._posting.wait_for(lambda: self._stopped or not (self._posted or self._writing_posted), timeout_s)
+            return not (self._posted or self._writing_posted)
 
     def run(self, beat: HeartBeat, ping: Callable[[], bytes], taker: ByteTaker) -> None:
         """Start the threads; `ping` makes the packet that asks for a sign of life."""
@@ -173,7 +190,7 @@ class Transport:
     def _write_posted(self, data: bytes, silence_s: float) -> None:
         while not self._stopped:
             try:
-                self.write(data, time.monotonic() + silence_s if silence_s else None)
+                self._send(data, time.monotonic() + silence_s if silence_s else None)
             except _BusyError:
                 if time.monotonic_ns() - self._got_on_ns < silence_s * _NS:
                     continue
@@ -190,7 +207,8 @@ class Transport:
             if not self._posted:
                 self._posting.notify_all()
                 self._posting.wait_for(lambda: self._posted or self._stopped, min(wait_s, threading.TIMEOUT_MAX))
-            posted, self._posted = self._posted, []
+            posted, self._posted, self._posted_bytes = self._posted, [], 0
+            self._posting.notify_all()
             self._writing_posted = bool(posted)
             return b"".join(posted)
 

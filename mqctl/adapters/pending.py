@@ -76,6 +76,10 @@ class Receipts:
         """Nobody waits for this request any more."""
         self._open.pop(pending.receipt, None)
 
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
     def __contains__(self, receipt: object) -> bool:
         """Whether a request with this id is open."""
         return receipt in self._open

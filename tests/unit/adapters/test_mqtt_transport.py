@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from mqctl.adapters.heartbeat import HeartBeat
-from mqctl.adapters.mqtt_transport import PIECE_BYTES, Transport
+from mqctl.adapters.mqtt_transport import PIECE_BYTES, POSTED_MAX, Transport
 from mqctl.adapters.stream import plain
 
 BEAT = HeartBeat(send_s=0.05, receive_s=0.1)
@@ -34,6 +34,17 @@ class Ended:
     def on_closed(self, reason: str) -> None:
         self.reason = reason
         self.over.set()
+
+
+@pytest.fixture
+def idle() -> Iterator[tuple[Transport, socket.socket]]:
+    """Both ends, without the threads."""
+    ours, theirs = socket.socketpair()
+    transport = Transport(plain(ours), "peer")
+    yield transport, theirs
+    transport.kill("closed")
+    transport.join(PATIENCE_S)
+    theirs.close()
 
 
 @pytest.fixture
@@ -73,3 +84,43 @@ def test_whoever_takes_no_more_is_gone(pair):
     assert ended.over.wait(PATIENCE_S)
     assert "0.3 s" in ended.reason
     assert theirs.recv(PIECE_BYTES)
+
+
+def test_what_was_left_is_sent_in_one_piece_and_in_its_order(idle):
+    transport, theirs = idle
+    for part in (b"a", b"b", b"c"):
+        transport.leave(part)
+    transport.run(HeartBeat(), lambda: PING, Ended())
+    assert theirs.recv(100) == b"abc"
+
+
+def test_nothing_overtakes_what_was_left(idle):
+    transport, theirs = idle
+    transport.leave(b"first")
+    with pytest.raises(TimeoutError):
+        transport.write(b"second", time.monotonic() + 0.01)
+    transport.run(HeartBeat(), lambda: PING, Ended())
+    transport.write(b"third")
+    assert theirs.recv(5) == b"first"
+    assert theirs.recv(100) == b"third"
+
+
+def test_whoever_leaves_much_waits_for_room(idle):
+    transport, theirs = idle
+    transport.leave(bytes(POSTED_MAX))
+    more = threading.Thread(target=transport.leave, args=(b"more",))
+    more.start()
+    more.join(0.05)
+    assert more.is_alive()
+    transport.run(HeartBeat(), lambda: PING, Ended())
+    more.join(PATIENCE_S)
+    assert theirs.recv(POSTED_MAX + 4, socket.MSG_WAITALL).endswith(b"more")
+
+
+def test_nobody_waits_for_room_in_a_connection_that_is_over(idle):
+    transport, _ = idle
+    transport.leave(bytes(POSTED_MAX))
+    transport.kill("over")
+    transport.leave(b"more")
+    with pytest.raises(OSError):
+        transport.write(b"x")
