@@ -260,7 +260,10 @@ def _split_list(text: str) -> list[str]:
     scheme, separator, _ = text.partition("://")
     if not separator:
         return [text]
-    items = [item for item in text.split(",") if item.strip()]
+    lines = text.split()
+    # Consoles show the addresses of one broker in lines of their own, and that is how they are pasted.
+    pasted = ",".join(lines) if all("://" in line for line in lines) else text
+    items = [item for item in pasted.split(",") if item.strip()]
     if any("@" in item and "://" not in item for item in items):
         raise _bad_login(text)
     if any("?" in item and "://" not in after for item, after in pairwise(items)):

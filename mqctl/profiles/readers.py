@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Never
@@ -9,6 +10,7 @@ from typing import Never
 from mqctl.durations import parse_duration
 from mqctl.errors import ConfigError, UsageError
 from mqctl.model import Dialect
+from mqctl.profiles.amazonmq import BROKER_ID
 from mqctl.profiles.secrets import HOW_TO_REFER, Reference, parse_reference
 from mqctl.target import Url, parse_url
 
@@ -97,12 +99,17 @@ def lasting(value: object) -> float:
     return duration(value)
 
 
+_AT_AMAZON = "the name, id or ARN of a broker at Amazon MQ becomes a profile: mqctl profile add NAME --amazonmq BROKER"
+
+
 def url(value: object) -> Url:
     """A broker's URL or failover list."""
+    said = text(value)
     try:
-        return parse_url(text(value))
+        return parse_url(said)
     except ConfigError as error:
-        raise ValueError("; ".join(filter(None, (str(error), error.hint)))) from None
+        hint = _AT_AMAZON if re.match(rf"\s*(arn:|{BROKER_ID})", said) else error.hint
+        raise ValueError("; ".join(filter(None, (str(error), hint)))) from None
 
 
 def open_url(value: object) -> Url:

@@ -377,6 +377,21 @@ class TestConnect:
         assert done.code == ExitCode.OK, done.err
         assert done.out.decode().endswith(f" at {host(2)}:61614\n")
 
+    @pytest.mark.parametrize("between", ["\n", " ", ",\n", ", "])
+    def test_pasted_as_the_console_shows_them(self, mqctl, serving, between):
+        """Two endpoints in two lines are a failover list, typed or written into a profile."""
+        pair = f"{STOMP}{between}{OTHER_HALF}\n"
+        login = {"MQCTL_USER": "alice", "MQCTL_PASSWORD": PASSWORD}
+        assert mqctl("publish", "a", "b", "--url", pair, env=login).code == ExitCode.OK
+        assert mqctl("profile", "add", "shop", "--url", pair).code == ExitCode.OK
+        assert mqctl("publish", "a", "b", "--profile", "shop", env=login).code == ExitCode.OK
+
+    @pytest.mark.parametrize("name", [BROKER_ID, f"arn:aws:mq:{REGION}:1:broker:orders:{BROKER_ID}"])
+    def test_a_name_in_place_of_an_address(self, mqctl, name):
+        done = mqctl("publish", "a", "b", "--url", name)
+        assert done.code == ExitCode.USAGE
+        assert "mqctl profile add NAME --amazonmq BROKER" in done.err
+
     @pytest.mark.parametrize(
         "argv",
         [

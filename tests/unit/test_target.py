@@ -20,6 +20,7 @@ from mqctl.target import Endpoint, Secret, Target, is_encrypted, is_http, is_web
         ("mqtts://h", "mqtt+ssl", ["h:8883"], ""),
         ("stomp+ssl://a:1,stomp+ssl://b:2", "stomp+ssl", ["a:1", "b:2"], ""),
         ("stomp://a,b:2, c ,", "stomp", ["a:61613", "b:2", "c:61613"], ""),
+        ("stomp://a\n stomp://b:2,\n\nstomp://c\n", "stomp", ["a:61613", "b:2", "c:61613"], ""),
         ("stomp://[::1]:5", "stomp", ["[::1]:5"], ""),
         ("stomp://:5", "stomp", ["localhost:5"], ""),
         ("mem://x", "mem", ["x:0"], ""),

@@ -60,6 +60,7 @@ def test_takes(read, written, value):
         (readers.duration, "10", "'10' has no unit; write 10ms, 10s"),
         (readers.timeout, "0s", "longer than nothing"),
         (readers.url, "localhost", "not a broker URL: 'localhost'"),
+        (readers.url, " arn:aws:mq:r:1:broker:n:b-1", "mqctl profile add NAME --amazonmq BROKER"),
         (readers.dialect, "artemi", "did you mean 'artemis'?"),
         (readers.dialect, "zzz", "known: classic, artemis, rabbitmq, mosquitto, hub, auto"),
         (readers.labels, "a", "must be a list of texts"),
