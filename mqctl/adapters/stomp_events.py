@@ -203,7 +203,8 @@ def error_text(frame: Frame) -> str:
     The body of ActiveMQ Classic is a Java stack trace that begins with the message; RabbitMQ's says what is wrong.
     """
     # Artemis escapes what it says before a version is agreed, which is before there are escapes.
-    message = frame.headers.get(Header.MESSAGE, "").replace("\\c", ":").strip()
+    # In one line, so that it cannot look like the next one of ours.
+    message = " ".join(frame.headers.get(Header.MESSAGE, "").replace("\\c", ":").split())
     detail = frame.body.decode(errors="replace").strip().partition("\n")[0].strip()[:_DETAIL_LENGTH]
     if not detail or detail in message or (message and message in detail):
         return message or detail or "the broker sent an error without words"

@@ -15,6 +15,7 @@ from mqctl.hub.config import HubConfig
 from mqctl.hub.thread import HubThread
 from mqctl.protocols.websocket import Opcode, encode
 from mqctl.target import Endpoint
+from tests.cli.fake_server import fake_server, refusing
 from tests.connect_proxy import ConnectProxy, proxied
 from tests.unit.adapters.fake_web import WebPeer
 
@@ -206,6 +207,14 @@ def test_what_a_server_says_cannot_steer_the_terminal_nor_look_like_ours(mqctl):
     assert err.splitlines()[0].endswith(
         r"WebSocket closed with 1008 (against the server's policy): \x1b[31mno\x07 mqctl: attempted 1, confirmed 1"
     )
+
+
+def test_what_a_broker_says_is_one_line_too(mqctl):
+    with fake_server(refusing("\x1b[2Jno\nmqctl: attempted 1, confirmed 1")) as url:
+        code, out, err = mqctl("publish", "x", "1", "--url", url)
+    assert (code, out) == (ExitCode.REFUSED, b"")
+    assert r"\x1b[2Jno mqctl: attempted 1, confirmed 1" in err
+    assert not [line for line in err.splitlines() if line.startswith("mqctl: attempted 1, confirmed 1")]
 
 
 class TestProxy:
