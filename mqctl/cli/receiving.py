@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from math import inf
+from typing import NoReturn
 
 from mqctl.adapters.base import Connection
 from mqctl.adapters.inbox import Inbox
@@ -30,6 +31,9 @@ from mqctl.model import (
 
 FOREVER_S = 3600.0
 """As long as one wait for messages may be; another follows."""
+
+LAST_EVENT_S = 2.0
+"""How long the last event of a connection may take to come."""
 
 
 Shield = Callable[[], AbstractContextManager[None]]
@@ -90,16 +94,18 @@ class Receiver:
         if self.received == self.limits.count or self._is_over():
             return False
         end = min(self._deadline, self._idle_deadline, time.monotonic() + patience_s)
-        events = self.inbox.take(max(0.0, end - time.monotonic()))
-        if self.limits.count is not None:
-            events = _up_to(self.limits.count - self.received, events)
+        batch = self.inbox.take(max(0.0, end - time.monotonic()))
+        events = batch if self.limits.count is None else _up_to(self.limits.count - self.received, batch)
         deliveries = [event for event in events if isinstance(event, Delivery)]
+        lost = None
         if deliveries:
             with self.shield():
                 self.handle(deliveries, self.received + 1)
                 self._count(deliveries)
-                self._acknowledge(deliveries)
+                lost = self._acknowledge(deliveries)
             self._idle_deadline = self._next_idle(time.monotonic())
+        if lost is not None:
+            self._hear_out(batch, lost)
         if len(deliveries) < len(events):
             self._heed(events)
         return True
@@ -131,14 +137,27 @@ class Receiver:
             raise MeasuredWrong(f"{self.received} of {self.limits.count} messages came before --idle was over")
         return True
 
-    def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
+    def _acknowledge(self, deliveries: Sequence[Delivery]) -> ConnectionLost | None:
         """Each message in individual mode; in client mode the last of each subscription, which covers all before."""
         last = {delivery.subscription: delivery for delivery in deliveries}
-        for delivery in deliveries:
-            if delivery.ack is None:
-                continue
-            if self.ack_modes[delivery.subscription] is AckMode.INDIVIDUAL or last[delivery.subscription] is delivery:
-                self.connection.ack(delivery.ack)
+        try:
+            for delivery in deliveries:
+                if delivery.ack is None:
+                    continue
+                alone = self.ack_modes[delivery.subscription] is AckMode.INDIVIDUAL
+                if alone or last[delivery.subscription] is delivery:
+                    self.connection.ack(delivery.ack)
+        except ConnectionLost as error:
+            return error
+        return None
+
+    def _hear_out(self, events: list[ConnectionEvent], lost: ConnectionLost) -> NoReturn:
+        """The last event, which is there or on its way, knows better why than whoever could not acknowledge."""
+        deadline = time.monotonic() + LAST_EVENT_S
+        while events:
+            self._heed(events)
+            events = self.inbox.take(max(0.0, deadline - time.monotonic()))
+        raise lost
 
     def _heed(self, events: Sequence[ConnectionEvent]) -> None:
         for event in events:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from mqctl.cli import receiving
 from mqctl.cli.context import AppContext
 from mqctl.cli.outages import Outages
 from mqctl.cli.receiving import Limits, Receiver
 from mqctl.cli.tail import receive_all
-from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout
+from mqctl.errors import ConnectionLost, MeasuredWrong, OperationTimeout, RefusedError
 from mqctl.model import (
     AckMode,
+    AckToken,
     Connected,
     Delivery,
     Disconnected,
@@ -92,6 +94,35 @@ def test_what_could_not_be_handled_is_not_acknowledged():
 def test_a_lost_connection_comes_after_what_was_received():
     run = receiver(delivery(1), Disconnected(0, False, "bye"))
     with pytest.raises(ConnectionLost, match="connection lost after 1 messages: bye"):
+        run.step(0)
+
+
+class Dead(FakeConnection):
+    """Nothing can be acknowledged any more."""
+
+    def ack(self, token: AckToken) -> None:
+        raise ConnectionLost("Broken pipe")
+
+
+@pytest.mark.parametrize("count", [None, 1])
+@pytest.mark.parametrize("late", [False, True])
+def test_why_nothing_can_be_acknowledged_is_told_by_the_last_event(count, late):
+    said: list[str] = []
+    end = [Fault(0, "too slow"), Disconnected(0, False, "bye", RefusedError("not you"))]
+    run = receiver(delivery(1), *([] if late else end), mode=AckMode.INDIVIDUAL, count=count, complain=said.append)
+    run.connection = Dead()
+    if late:
+        run.handle = lambda _deliveries, _first: run.inbox.put_batch(end)
+    with pytest.raises(RefusedError, match="not you"):
+        run.step(0)
+    assert (run.received, said) == (1, ["the broker says: too slow"])
+
+
+def test_where_no_last_event_comes_what_could_not_be_done_is_the_end(monkeypatch):
+    monkeypatch.setattr(receiving, "LAST_EVENT_S", 0.0)
+    run = receiver(delivery(1), mode=AckMode.INDIVIDUAL)
+    run.connection = Dead()
+    with pytest.raises(ConnectionLost, match="Broken pipe"):
         run.step(0)
 
 
