@@ -19,7 +19,7 @@ from mqctl.adapters.bayeux_kept import Kept
 from mqctl.adapters.bayeux_polling import PollingCarrier
 from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
 from mqctl.adapters.features import Refusals
-from mqctl.adapters.stream import Stream
+from mqctl.adapters.stream import RulesError, Stream
 from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, UnsupportedError
 from mqctl.model import AckMode, Confirmation, Connected
 from mqctl.protocols.bayeux.client import Client, Options, State
@@ -313,7 +313,11 @@ def _no_answer(endpoint: Endpoint, error: Exception, scheme: str) -> MqctlError:
     match error:
         case ssl.SSLError():
             return tls.ended(str(endpoint), error)
+        case RulesError():
+            return ProtocolError(f"{endpoint}: {error}")
         case TimeoutError():
             return ConnectError(f"{endpoint} accepted the connection but did not answer in time", hint=hint)
+        case EOFError() if str(error):
+            return ConnectError(f"{endpoint} accepted the connection and ended it: {error}")
         case _:
             return ConnectError(f"{endpoint} accepted the connection and hung up without an answer", hint=hint)

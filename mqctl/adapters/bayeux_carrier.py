@@ -207,7 +207,7 @@ class WebSocketCarrier:
         """
         data = self._stream.read()
         if not data:
-            raise EOFError
+            raise EOFError(self._stream.parting)
         self.bytes_in += len(data)
         first, *rest = data.split(END)
         self._parts.append(first)

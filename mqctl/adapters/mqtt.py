@@ -22,6 +22,7 @@ from mqctl.adapters.mqtt_client import Client, Connack
 from mqctl.adapters.mqtt_connection import MqttConnection, Terms
 from mqctl.adapters.mqtt_messages import Messages
 from mqctl.adapters.mqtt_transport import Transport
+from mqctl.adapters.stream import RulesError
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError, TlsError, UsageError
 from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.mqtt.dialects import OFFERS, offer_of
@@ -255,6 +256,8 @@ def _no_answer(peer: str, error: Exception, target: Target) -> MqctlError:
     match error:
         case ssl.SSLError():
             return tls.ended(peer, error)
+        case RulesError():
+            return ProtocolError(f"{peer}: {error}")
         case TimeoutError():
             return ConnectError(
                 f"{peer} accepted the connection but did not answer in time",

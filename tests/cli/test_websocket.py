@@ -209,6 +209,23 @@ def test_what_a_server_says_cannot_steer_the_terminal_nor_look_like_ours(mqctl):
     )
 
 
+@pytest.mark.parametrize("scheme", ["stomp+ws", "mqtt+ws", "bayeux+ws"])
+class TestNoAnswer:
+    """WebSocket is agreed on, and then the protocol over it gets none."""
+
+    def test_why_a_server_closed_is_told(self, mqctl, scheme):
+        with agreeing(encode(Opcode.CLOSE, b"\x03\xf0not you")) as endpoint:
+            code, err = publish_to(mqctl, f"{scheme}://{endpoint}")
+        assert code == ExitCode.CONNECTION
+        assert "WebSocket closed with 1008 (against the server's policy): not you" in err
+
+    def test_how_it_broke_the_rules_is_told(self, mqctl, scheme):
+        with agreeing(b"\x83\0") as endpoint:
+            code, err = publish_to(mqctl, f"{scheme}://{endpoint}")
+        assert code == ExitCode.PROTOCOL
+        assert err == f"mqctl: {endpoint}: the server broke WebSocket's rules: no such kind of frame: 3\n"
+
+
 def test_what_a_broker_says_is_one_line_too(mqctl):
     with fake_server(refusing("\x1b[2Jno\nmqctl: attempted 1, confirmed 1")) as url:
         code, out, err = mqctl("publish", "x", "1", "--url", url)
