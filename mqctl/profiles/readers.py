@@ -94,9 +94,11 @@ def level(value: object) -> int:
 def lasting(value: object) -> float:
     """A duration, or `always` (without end) or `never` (no time at all), in seconds."""
     words = {"always": inf, "never": 0.0}
-    if isinstance(value, str) and value in words:
-        return words[value]
-    return duration(value)
+    word = value.strip().lower() if isinstance(value, str) else ""
+    try:
+        return words[word] if word in words else duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or {' or '.join(words)}") from None
 
 
 _AT_AMAZON = "the name, id or ARN of a broker at Amazon MQ becomes a profile: mqctl profile add NAME --amazonmq BROKER"
