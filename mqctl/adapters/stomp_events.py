@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from mqctl.errors import UsageError
@@ -89,7 +90,8 @@ class Unacknowledged:
             if not isinstance(receipt, _Receipt) or receipt not in waiting:
                 raise UsageError("this message was acknowledged before, or came over another connection")
             if cumulative and self._modes[token.subscription] is AckMode.CLIENT:
-                while (earlier := next(iter(waiting))) is not receipt:
+                # In one pass: each look for the first would pass over all that were deleted before.
+                for earlier in list(takewhile(lambda each: each is not receipt, waiting)):
                     del waiting[earlier]
             del waiting[receipt]
             return receipt.wire_id
