@@ -15,6 +15,7 @@ from mqctl.cli.help import Command, command_app
 from mqctl.cli.tables import emit_table
 from mqctl.cli.target import NOBODY_HINT, advised, could_be_hosted, settings_for
 from mqctl.errors import ConnectError, UsageError
+from mqctl.probe.findings import Report
 from mqctl.probe.ground import DEFAULT_PREFIX, Ground
 from mqctl.sizes import parse_size
 from mqctl.target import NO_RECONNECT
@@ -53,8 +54,11 @@ def probe(
 
     context: AppContext = ctx.obj
     max_bytes = parse_size(max_size)
-    if topics.is_wildcard(topics.parse(prefix)):
+    top = topics.parse(prefix)
+    if topics.is_wildcard(top):
         raise UsageError(f"--prefix names topics to publish to, so it has no wildcard: {prefix!r}")
+    if top.native is not None:
+        raise UsageError(f"--prefix is a topic such as open.test, and no broker's own name: {prefix!r}")
     settings = settings_for(context, flags)
     # What a lost connection tells us here would be hidden by another that takes its place.
     target = dataclasses.replace(settings.target(), reconnect=NO_RECONNECT)
@@ -62,14 +66,20 @@ def probe(
     try:
         with advised(target):
             report = survey(ground, max_bytes=max_bytes, tell=lambda question: context.say(f"asking: {question}"))
+        _emit(context, report, as_json=json_)
     except ConnectError as error:
         if could_be_hosted(settings, error):
             error.hint = NOBODY_HINT
         raise
-    if json_:
+    finally:
+        # Who interrupts it wants to know too.
+        for left in ground.left_behind:
+            context.report(f"left behind: {left}")
+
+
+def _emit(context: AppContext, report: Report, *, as_json: bool) -> None:
+    if as_json:
         context.emit(json.dumps(report.as_json(), ensure_ascii=False))
-    else:
-        rows = [(each.question, str(each.outcome), each.seen) for each in report.findings]
-        emit_table(context, ("QUESTION", "ANSWER", "SEEN"), rows)
-    for left in report.left_behind:
-        context.report(f"left behind: {left}")
+        return
+    rows = [(each.question, str(each.outcome), each.seen) for each in report.findings]
+    emit_table(context, ("QUESTION", "ANSWER", "SEEN"), rows)

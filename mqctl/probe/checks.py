@@ -173,18 +173,23 @@ def durable(ground: Ground) -> Seen:
     """Whether a durable subscription keeps what is published while nobody is there."""
     topic, name = ground.fresh_topic(), secrets.token_hex(4)
     client_id = f"mqctl-probe-{name}"
-    with ground.visit(client_id=client_id) as visit:
-        visit.subscribe(topic, durable=name)
-    with ground.visit() as visit:
-        visit.publish(topic, b"meanwhile", persistent=True)
+    try:
+        with ground.visit(client_id=client_id) as visit:
+            visit.subscribe(topic, durable=name)
+        with ground.visit() as visit:
+            visit.publish(topic, b"meanwhile", persistent=True)
+        with ground.visit(client_id=client_id) as visit:
+            visit.subscribe(topic, durable=name)
+            came = visit.wait(1)
+    finally:
+        ground.tidy(f"the durable subscription {name} of {client_id}", lambda: _forget(ground, topic, name, client_id))
+    return _yes_or_no(came, "keeps what is published meanwhile", "lost what was published meanwhile")
+
+
+def _forget(ground: Ground, topic: Topic, name: str, client_id: str) -> None:
     with ground.visit(client_id=client_id) as visit:
         subscription = visit.subscribe(topic, durable=name)
-        came = visit.wait(1)
-        ground.tidy(
-            f"the durable subscription {name}",
-            lambda: visit.connection.unsubscribe(subscription, timeout_s=ground.patience_s, forget=True),
-        )
-    return _yes_or_no(came, "keeps what is published meanwhile", "lost what was published meanwhile")
+        visit.connection.unsubscribe(subscription, timeout_s=ground.patience_s, forget=True)
 
 
 def session(ground: Ground) -> Seen:
@@ -199,17 +204,23 @@ def session(ground: Ground) -> Seen:
 def retained(ground: Ground) -> Seen:
     """Whether the broker keeps a retained message for newcomers."""
     topic = ground.fresh_topic()
-    with ground.visit() as visit:
-        visit.publish(topic, b"kept", retain=True)
-        try:
+    try:
+        with ground.visit() as visit:
+            visit.publish(topic, b"kept", retain=True)
             visit.subscribe(topic)
             visit.settle()
-        finally:
-            ground.tidy("a retained message", lambda: visit.publish(topic, b"", retain=True))
-        kept = [delivery for delivery in visit.deliveries if delivery.payload == b"kept"]
+    finally:
+        ground.tidy("a retained message", lambda: _clear(ground, topic))
+    kept = [delivery for delivery in visit.deliveries if delivery.payload == b"kept"]
     if kept and not kept[0].retained:
         return Seen(Outcome.PARTLY, "a newcomer gets it, but it is not marked as retained")
     return _yes_or_no(bool(kept), "a newcomer gets it", "a newcomer does not get it")
+
+
+def _clear(ground: Ground, topic: Topic) -> None:
+    # An empty retained message takes the place of the one before, and is not kept itself (MQTT 3.1.1, 3.3.1.3).
+    with ground.visit() as visit:
+        visit.publish(topic, b"", retain=True)
 
 
 def shared(ground: Ground) -> Seen:
@@ -294,6 +305,11 @@ def _offered_s(visit: Visit) -> float:
 def largest(ground: Ground, max_bytes: int) -> Seen:
     """The largest message that is taken and comes back, found by doubling and then by halving."""
     topic = ground.fresh_topic()
+    with ground.visit() as visit:
+        # Who may not publish here at all learns nothing about sizes.
+        visit.subscribe(topic)
+        visit.publish(topic, b"probe")
+        visit.need(1)
     taken, refused = 0, 0
     size = min(SMALLEST, max_bytes)
     while True:
@@ -315,7 +331,7 @@ def _comes_back(ground: Ground, topic: Topic, size: int) -> bool:
     try:
         with ground.visit() as visit:
             visit.subscribe(topic)
-            return isinstance(visit.submit(topic, b"\x00" * size), Confirmed) and visit.wait(1)
+            return isinstance(visit.submit(topic, b"x" * size), Confirmed) and visit.wait(1)
     except MqctlError:
         return False
 

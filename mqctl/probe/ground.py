@@ -15,7 +15,7 @@ from mqctl.adapters.base import Adapter, Connection, SubscribeSpec
 from mqctl.adapters.inbox import Inbox
 from mqctl.errors import ConnectionLost, MqctlError, OperationTimeout, RefusedError
 from mqctl.model import Confirmed, Delivery, Disconnected, Outgoing, PublishOutcome, Rejected, SubscriptionId, Topic
-from mqctl.target import Target
+from mqctl.target import MqttOptions, Target
 from mqctl.topics import STOMP_QUEUE_PREFIX
 
 PATIENCE_S: Final = 5.0
@@ -78,7 +78,8 @@ class Visit:
         Raises:
             OperationTimeout: It did not come back.
         """
-        topic, mark = self._ground.fresh_topic(), secrets.token_bytes(8)
+        # In letters: ActiveMQ Classic takes nothing but text over WebSocket.
+        topic, mark = self._ground.fresh_topic(), secrets.token_hex(8).encode()
         subscription = self.connection.subscribe(SubscribeSpec(topic=topic), timeout_s=self._ground.patience_s)
         self.publish(topic, mark)
         if not self._wait(lambda: mark in self.payloads):
@@ -141,7 +142,8 @@ class Ground:
     """A broker to try things at.
 
     Attributes:
-        prefix: What the names of all topics and queues begin with, in dotted levels.
+        target: Where it is and as whom to come; under names of our own.
+        prefix: What the names of all topics and queues begin with; no broker's own name.
         spoken: The protocol and its version, once that is known.
         left_behind: What could not be removed again, in words.
     """
@@ -156,7 +158,11 @@ class Ground:
     """One for all: brokers that cannot delete a queue over STOMP keep its name."""
 
     def __post_init__(self) -> None:
-        self.queue = Topic(native=STOMP_QUEUE_PREFIX + self.fresh_name())
+        # Whom a client id belongs to would be thrown out by us, a session of theirs used up, and a last will sent.
+        self.target = dataclasses.replace(
+            self.target, client_id=None, mqtt=MqttOptions(version=self.target.mqtt.version)
+        )
+        self.queue = Topic(native=STOMP_QUEUE_PREFIX + ".".join(self.fresh_topic().levels))
 
     @contextlib.contextmanager
     def visit(self, **changes: object) -> Iterator[Visit]:
@@ -166,17 +172,20 @@ class Ground:
         with self.adapter.connect(target, sink=inbox.put_batch) as connection:
             yield Visit(self, connection, inbox)
 
-    def fresh_name(self) -> str:
-        """A name that nobody else uses."""
-        return f"{self.prefix}.{secrets.token_hex(6)}"
-
     def fresh_topic(self) -> Topic:
         """A topic that nobody else uses; levels may be appended."""
-        return topics.parse(self.fresh_name())
+        return Topic(levels=(*topics.parse(self.prefix).levels, secrets.token_hex(6)))
 
     def tidy(self, what: str, act: Callable[[], object]) -> None:
-        """Remove something; when that fails, remember to say so."""
+        """Remove something; when that fails, remember to say so. Who is refused that could not make it either."""
         try:
             act()
+        except RefusedError:
+            pass
         except MqctlError as error:
-            self.left_behind.append(f"{what} ({error})")
+            self.leave(f"{what} ({error})")
+
+    def leave(self, what: str) -> None:
+        """Remember that something could not be removed, once."""
+        if what not in self.left_behind:
+            self.left_behind.append(what)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from mqctl.errors import UnsupportedError
+from mqctl.errors import RefusedError, UnsupportedError
 from mqctl.model import AckMode, Dialect
 from mqctl.probe.ground import Ground, Visit
 
@@ -17,6 +17,10 @@ QUEUE_KEPT_MS: Final = 60_000
 
 class Store(Protocol):
     """Keeps messages until they are acknowledged."""
+
+    def open(self) -> None:
+        """Begin to keep; whether or not that succeeds, `remove` ends it."""
+        ...
 
     def fill(self, *payloads: bytes) -> None:
         """Put messages in."""
@@ -39,12 +43,25 @@ class Queue:
         self._topic = ground.queue
         self._headers: dict[str, str] = {}
         self._deleted_by_broker = True
+        self._is_used = False
+
+    def open(self) -> None:
+        """See `Store.open`. A queue is there once it is used."""
 
     def fill(self, *payloads: bytes) -> None:
         """See `Store.fill`."""
         with self._ground.visit() as visit:
             self._heed(visit)
-            visit.publish(self._topic, *payloads, headers=self._headers)
+            for payload in payloads:
+                self._put(visit, payload)
+
+    def _put(self, visit: Visit, payload: bytes) -> None:
+        before, self._is_used = self._is_used, True
+        try:
+            visit.publish(self._topic, payload, headers=self._headers)
+        except RefusedError:
+            self._is_used = before
+            raise
 
     @contextlib.contextmanager
     def consumer(self, mode: AckMode, prefetch: int | None = None) -> Iterator[Visit]:
@@ -61,11 +78,17 @@ class Queue:
 
     def remove(self) -> None:
         """See `Store.remove`. Classic keeps the name of an empty queue until it is told otherwise by its console."""
-        with self.consumer(AckMode.AUTO) as visit:
-            visit.settle()
-        name = f"the empty queue {self._topic.native}"
-        if not self._deleted_by_broker and name not in self._ground.left_behind:
-            self._ground.left_behind.append(name)
+        if not self._is_used:
+            return
+        try:
+            with self.consumer(AckMode.AUTO) as visit:
+                visit.settle()
+        except RefusedError as error:
+            # Who may send to it need not be allowed to take from it.
+            self._ground.leave(f"messages in {self._topic.native} ({error})")
+            return
+        if not self._deleted_by_broker:
+            self._ground.leave(f"the empty queue {self._topic.native}")
 
 
 class Session:
@@ -78,7 +101,10 @@ class Session:
         if mqtt.version == "5":
             mqtt = mqtt._replace(session_expiry_s=QUEUE_KEPT_MS / 1000)
         self._as_member = {"client_id": f"mqctl-probe-{secrets.token_hex(4)}", "mqtt": mqtt}
-        with ground.visit(**self._as_member) as visit:
+
+    def open(self) -> None:
+        """See `Store.open`."""
+        with self._ground.visit(**self._as_member) as visit:
             visit.subscribe(self._topic, qos=1, ack_mode=AckMode.INDIVIDUAL)
 
     def fill(self, *payloads: bytes) -> None:
@@ -111,6 +137,7 @@ def store(ground: Ground) -> Iterator[Store]:
         raise UnsupportedError(f"{info.name} has no queues, and keeps nothing for who is away")
     made: Store = Session(ground) if "session" in info.features else Queue(ground)
     try:
+        made.open()
         yield made
     finally:
         ground.tidy("messages of the probe", made.remove)

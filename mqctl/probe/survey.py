@@ -25,7 +25,9 @@ def survey(ground: Ground, *, max_bytes: int, tell: Callable[[str], None]) -> Re
     """
     with ground.visit() as visit:
         greeting = visit.connection.greeting
-    ground.spoken = f"{ground.target.scheme.partition('+')[0].upper()} {greeting.detail.get('version', '')}".rstrip()
+    # The name of a transport may end in a version, which need not be the one that is spoken.
+    name = ground.adapter.info.name.partition(" ")[0]
+    ground.spoken = f"{name} {greeting.detail.get('version', '')}".rstrip()
     findings = [_greeted(ground, greeting), encryption(ground.target)]
     for check in all_checks(max_bytes):
         tell(check.question)

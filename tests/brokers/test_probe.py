@@ -52,6 +52,27 @@ def test_stomp_is_what_it_is_known_to_be(broker: Broker, tmp_path: Path) -> None
     assert len(report["left_behind"]) == (broker.name == "classic")
 
 
+def test_acknowledgements_are_tried_over_websocket_too(broker: Broker, tmp_path: Path) -> None:
+    findings = {
+        finding["question"]: finding["outcome"] for finding in probed(broker, "stomp+wss", tmp_path)["findings"]
+    }
+    assert {findings[question] for question in ("ack auto", "ack client", "ack individual", "nack", "prefetch")} == {
+        "yes"
+    }
+
+
+def test_who_may_do_little_is_told_what_is_refused(broker: Broker, tmp_path: Path) -> None:
+    rights = {"user": broker.credentials.limited_user, "password": broker.credentials.limited_password}
+    ended = program_at(broker, broker.url("stomp"), tmp_path, **rights).run("probe", "--json", "--prefix", "closed")
+    assert ended.code == ExitCode.OK, ended.err
+    report = json.loads(ended.out)
+    findings = {finding["question"]: finding for finding in report["findings"]}
+    for question in ("confirmed publish", "round trip", "ack auto", "durable subscription", "largest message"):
+        assert findings[question]["outcome"] == "no"
+        assert findings[question]["seen"].startswith("refused: ")
+    assert report["left_behind"] == []
+
+
 def test_mqtt_is_what_it_is_known_to_be(mqtt_broker: Broker, tmp_path: Path) -> None:
     report = probed(mqtt_broker, "mqtt", tmp_path, "--max-size", "64KiB")
     findings = {finding["question"]: finding for finding in report["findings"]}

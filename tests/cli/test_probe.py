@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -61,7 +62,7 @@ def test_every_question_is_answered_by_what_the_hub_does(mqctl):
 
 
 def test_a_pipe_gets_a_line_for_each_question(mqctl):
-    code, out, err = mqctl("probe", "--max-size", "1KiB", "--prefix", "open.test")
+    code, out, err = mqctl("probe", "--max-size", "1KiB", "--prefix", "open/test")
     assert code == ExitCode.OK, err
     header, *rows = out.decode().splitlines()
     assert header.split() == ["QUESTION", "ANSWER", "SEEN"]
@@ -80,6 +81,20 @@ def test_a_wildcard_is_no_prefix(mqctl):
     code, out, err = mqctl("probe", "--prefix", "a.*")
     assert (code, out) == (ExitCode.USAGE, b"")
     assert "'a.*'" in err
+
+
+def test_a_brokers_own_name_is_no_prefix(mqctl):
+    code, out, err = mqctl("probe", "--prefix", "/topic/open")
+    assert (code, out) == (ExitCode.USAGE, b"")
+    assert "--prefix is a topic such as open.test, and no broker's own name: '/topic/open'" in err
+
+
+def test_who_interrupts_it_is_told_what_is_left(start):
+    running = start("probe", "--max-size", "1KiB")
+    running.said("asking: prefetch")
+    ended = running.end(signal.SIGINT)
+    assert ended.code == ExitCode.INTERRUPTED
+    assert "Traceback" not in ended.err
 
 
 def test_nobody_there_is_said(mqctl, home):
