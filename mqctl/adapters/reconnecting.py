@@ -99,6 +99,8 @@ class ReconnectingConnection:
         self._past = ConnectionStats(0, 0, 0, 0)
         self._line: Line | None = None
         """What carries calls now; None during an outage and at the end."""
+        self._last_line: Line | None = None
+        """The one that was lost for good; `close` frees what it holds."""
         self._over: Disconnected | None = None
         self._sink_failed = False
         self._lost = ""
@@ -202,7 +204,7 @@ class ReconnectingConnection:
         """See `Connection.close`; ends an outage at once."""
         with self._changed:
             self._closing.set()
-            line = self._line
+            line = self._line or self._last_line
             self._changed.notify_all()
         if line is not None:
             line.connection.close(timeout_s=timeout_s)
@@ -292,6 +294,7 @@ class ReconnectingConnection:
             self._past = added(self._past, line.connection.stats())
             self._lost = event.reason
         if event.expected or event.error is not None or self._sink_failed or self._closing.is_set():
+            self._last_line = line
             self._end(event)
             return
         self._repeats.connection_lost()

@@ -63,7 +63,7 @@ class FakeLine:
         self.subscribed: list[SubscribeSpec] = []
         self.acked: list[object] = []
         self.transactions: list[FakeTransaction] = []
-        self.closed = False
+        self.closed = self.freed = False
         self.on_subscribe: Callable[[SubscriptionId], None] = lambda _name: None
         sink([self.greeting])
 
@@ -101,6 +101,7 @@ class FakeLine:
         self.sink([Disconnected(time.monotonic_ns(), expected, "closed" if expected else "lost")])
 
     def close(self, *, timeout_s: float) -> None:
+        self.freed = True
         if not self.closed:
             self.lose(expected=True)
 
@@ -436,6 +437,7 @@ def test_a_sink_that_fails_gets_no_other_connection():
     assert isinstance(seen[-1], Disconnected)
     assert len(adapter.tries) == 1
     connection.close()
+    assert adapter.lines[0].freed
 
 
 def test_a_sink_must_not_call_back():
