@@ -307,8 +307,8 @@ class ReconnectingConnection:
 
     def _resume(self, lost: Line, event: Disconnected) -> None:
         """Seek another connection until there is one, or there cannot be one, or the time is over."""
-        lost.connection.close(timeout_s=0.0)
         try:
+            lost.connection.close(timeout_s=0.0)
             last = self._seek(event)
         except Exception as error:  # noqa: BLE001 - the thread must not end in silence
             last = Disconnected(time.monotonic_ns(), False, f"{event.reason}; reconnecting failed: {error!r}")

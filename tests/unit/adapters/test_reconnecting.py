@@ -440,6 +440,19 @@ def test_a_sink_that_fails_gets_no_other_connection():
     assert adapter.lines[0].freed
 
 
+def test_a_transport_that_cannot_even_close_does_not_end_in_silence():
+    adapter = FakeAdapter()
+    connection, recorder = connected(adapter)
+
+    def close(*, timeout_s: float) -> None:
+        raise KeyError("no such socket")
+
+    adapter.lines[0].close = close
+    adapter.lines[0].lose()
+    assert recorder.disconnected().reason == "lost; reconnecting failed: KeyError('no such socket')"
+    assert isinstance(connection.submit(Outgoing(topic=SPEC.topic, payload=b"")).outcome(0), Unknown)
+
+
 def test_a_sink_must_not_call_back():
     adapter = FakeAdapter()
     caught: list[BaseException] = []
