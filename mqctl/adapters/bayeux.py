@@ -20,7 +20,7 @@ from mqctl.adapters.bayeux_polling import PollingCarrier
 from mqctl.adapters.dialing import Dialer, encrypted_scheme, try_each
 from mqctl.adapters.features import Refusals
 from mqctl.adapters.stream import RulesError, Stream
-from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, UnsupportedError
+from mqctl.errors import ConnectError, MqctlError, ProtocolError, RefusedError, UnsupportedError, UsageError
 from mqctl.model import AckMode, Confirmation, Connected
 from mqctl.protocols.bayeux.client import Client, Options, State
 from mqctl.protocols.bayeux.client_actions import Action, Answered, Forgotten, Listen, Lost, Send
@@ -218,6 +218,11 @@ def _login(target: Target) -> dict[str, Any]:
     if target.user is None:
         return {}
     password = target.password.reveal() if target.password else ""
+    try:
+        f"{target.user}{password}".encode()
+    except UnicodeEncodeError:
+        # From None: the error holds all that was to be encoded.
+        raise UsageError("the user or the password is not valid Unicode") from None
     return {Ext.AUTHENTICATION: {"user": target.user, "password": password}}
 
 
