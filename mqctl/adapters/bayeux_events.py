@@ -106,7 +106,8 @@ class EventLane:
         except HTTPException as error:
             if isinstance(error, OSError):
                 raise
-            raise no_http(self._where, sock.first, error) from error
+            # The library's words quote the server's.
+            raise no_http(self._where, sock.first, error) from None if self._where.secrets else error
         # Its id is a secret.
         shown = self._where.below("…")
         if response.status != HTTPStatus.OK:

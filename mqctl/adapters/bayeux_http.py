@@ -141,7 +141,8 @@ class HttpLane:
         except HTTPException as error:
             if isinstance(error, OSError):
                 raise
-            raise no_http(self._where, sock.first, error) from error
+            # The library's words quote the server's.
+            raise no_http(self._where, sock.first, error) from None if self._where.secrets else error
         self._used = time.monotonic()
         if response.will_close:
             self.abandon()
@@ -247,8 +248,8 @@ def no_http(where: Place, first: bytes, error: HTTPException) -> MqctlError:
     """What it means that an answer is none in HTTP."""
     if first.startswith(_TLS_RECORDS):
         return TlsError(f"{where.peer} speaks TLS, and this was a plain connection", hint="use the scheme bayeux+https")
-    shown = discreet(first.decode("ascii", "backslashreplace"), where.secrets)[:_SHOWN_CHARACTERS]
-    return ProtocolError(f"{where.peer} does not speak HTTP: it says {shown!r} ({type(error).__name__})")
+    shown = discreet(first.decode("latin-1"), where.secrets)[:_SHOWN_CHARACTERS]
+    return ProtocolError(f"{where.peer} does not speak HTTP: it says {shown!a} ({type(error).__name__})")
 
 
 def refused(where: Place, response: HTTPResponse, body: bytes) -> MqctlError:

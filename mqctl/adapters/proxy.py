@@ -11,7 +11,7 @@ from urllib import request
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from mqctl.adapters.stream import Stream
-from mqctl.adapters.wire import OK, Wire, answer, http_host
+from mqctl.adapters.wire import OK, Wire, answer, forms_of, http_host
 from mqctl.errors import ConfigError, ConnectError, MqctlError, ProtocolError, RefusedError
 from mqctl.target import Endpoint, Secret, is_encrypted
 
@@ -131,7 +131,7 @@ def tunnel(stream: Stream, proxy: Proxy, endpoint: Endpoint, deadline: float) ->
     try:
         wire.send("\r\n".join([*lines, "", ""]).encode())
         # What might follow is nobody's: in TLS and in HTTP the client speaks first.
-        answered = answer(wire, "CONNECT")
+        answered = answer(wire, "CONNECT", _secrets(proxy))
     except ValueError as error:
         raise ProtocolError(f"{proxy} does not speak HTTP: {error}") from error
     except OSError as error:
@@ -139,6 +139,15 @@ def tunnel(stream: Stream, proxy: Proxy, endpoint: Endpoint, deadline: float) ->
         raise ConnectError(f"{proxy} {'did not answer in time' if late else 'hung up without an answer'}") from error
     if answered.status not in OK:
         raise _refusal(proxy, endpoint, answered.status, str(answered))
+
+
+def _secrets(proxy: Proxy) -> tuple[str, ...]:
+    """What of our login is not to be repeated, though the proxy says it."""
+    if proxy.credentials is None:
+        return ()
+    said = proxy.credentials.reveal()
+    password = base64.b64decode(said).decode().partition(":")[2]
+    return forms_of(said, password)
 
 
 def _refusal(proxy: Proxy, endpoint: Endpoint, status: int, words: str) -> MqctlError:

@@ -7,7 +7,7 @@ import contextlib
 import io
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -63,12 +63,17 @@ def http_host(peer: str) -> str:
 
 def request_target(path: str, query: Secret | None) -> str:
     """What a request asks for (RFC 9112, 3.2.1). The query may hold a token, so that this is not to be printed."""
-    return quote(path, safe=_PATH_SAFE) + (f"?{quote(query.reveal(), safe=_QUERY_SAFE)}" if query else "")
+    return _quoted(path, _PATH_SAFE) + (f"?{_quoted(query.reveal(), _QUERY_SAFE)}" if query else "")
+
+
+def _quoted(text: str, safe: str) -> str:
+    """Percent-encoded, what a shell gave us that is no text too."""
+    return quote(text, safe, errors="surrogateescape")
 
 
 def basic(user: str, password: Secret | None) -> str:
     """User and password as HTTP carries them (RFC 7617, 2)."""
-    return base64.b64encode(f"{user}:{password.reveal() if password else ''}".encode()).decode()
+    return base64.b64encode(f"{user}:{password.reveal() if password else ''}".encode(errors="surrogateescape")).decode()
 
 
 def secrets_of(target: Target) -> tuple[str, ...]:
@@ -80,7 +85,19 @@ def secrets_of(target: Target) -> tuple[str, ...]:
     # As a part of the user's name it gives nothing away.
     if password and password not in (target.user or ""):
         plain += [password, basic(target.user or "", target.password)]
-    forms = {form for text in plain for form in (text, unquote(text), quote(text, safe=_QUERY_SAFE), quote(text, ""))}
+    return forms_of(*plain)
+
+
+def forms_of(*secrets: str) -> tuple[str, ...]:
+    """What secrets look like when a server repeats them, the longest first: percent-encoded or not, in Latin-1 too."""
+    quoted = {
+        form
+        for text in secrets
+        for form in (text, unquote(text, errors="surrogateescape"), _quoted(text, _QUERY_SAFE), _quoted(text, ""))
+    }
+    # As a body is read, and as http.client reads the head of an answer.
+    data = [form.encode(errors="surrogateescape") for form in quoted]
+    forms = {text for each in data for text in (each.decode(errors="replace"), each.decode("latin-1"))}
     return tuple(sorted(forms - {""}, key=len, reverse=True))
 
 
@@ -171,7 +188,7 @@ class Answer(NamedTuple):
         return f"{head}: {self.words}" if self.words else head
 
 
-def answer(wire: Wire, method: str, secrets: Iterable[str] = ()) -> Answer:
+def answer(wire: Wire, method: str, secrets: Sequence[str] = ()) -> Answer:
     """Read a response and the beginning of its body.
 
     Args:
@@ -191,8 +208,9 @@ def answer(wire: Wire, method: str, secrets: Iterable[str] = ()) -> Answer:
     except client.HTTPException as error:
         if not wire.received:
             raise
-        said = discreet(wire.received.decode("ascii", "backslashreplace"), secrets)
-        raise ValueError(f"it says {said[:_SHOWN_BYTES]!r}") from error
+        said = discreet(wire.received.decode("latin-1"), secrets)
+        # The library's words quote the server's.
+        raise ValueError(f"it says {said[:_SHOWN_BYTES]!a}") from None if secrets else error
     headers = {name.lower(): discreet(value, secrets) for name, value in response.headers.items()}
     reason = _printable(discreet(response.reason, secrets))
     return Answer(response.status, reason, headers, plain_words(_body(wire, response, method), secrets))

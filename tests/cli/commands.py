@@ -146,6 +146,7 @@ def run_here(
             stdin=io.BytesIO(data or b""), stdout=out, stderr=err, environ=os.environ, cwd=cwd or Path(env["HOME"])
         )
         code = run_program([os.fsdecode(arg) for arg in args], context)
+    err.flush()  # tracebacks are not
     return Result(code, out.getvalue(), err.buffer.getvalue().decode())
 
 

@@ -193,8 +193,11 @@ class TestFailures:
 
     @pytest.mark.parametrize("password", [f"{WORDS[0]}\udcff", f"{WORDS[0]}\n{WORDS[1]}", f"{WORDS[0]}\r"])
     def test_it_is_no_text_that_the_protocol_carries(self, world, locked, password):
-        result = world.run("publish", "x", "1", "--url", locked, "--user", "ann", MQCTL_PASSWORD=password)
-        assert result.code in (ExitCode.USAGE, ExitCode.REFUSED), result.err
+        with HubThread(HubConfig(stomp=(), http=(Endpoint(HOST, 0),), user="ann", password=Secret(PASSWORD))) as hub:
+            webs = [url for url in hub.urls if url.startswith(("stomp+ws", "bayeux"))]
+            for url in (locked, *webs, f"{webs[0]}?token={password.splitlines()[0]}"):
+                result = world.run("publish", "x", "1", "--url", url, "--user", "ann", MQCTL_PASSWORD=password)
+                assert result.code in (ExitCode.USAGE, ExitCode.REFUSED), result.err
 
     def test_the_certificate_is_not_trusted(self, world):
         with tls_front(server_context(self_signed(HOST), world.folder), Endpoint(HOST, 1)) as front:
@@ -332,6 +335,18 @@ class TestProxies:
         with self.proxy(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as url:
             result = world.run("publish", "x", "1", "--url", target, "--reconnect", "never", all_proxy=url)
             assert result.code not in (0, ExitCode.BUG)
+
+    @pytest.mark.parametrize("status", [b"HTTP/1.1 407 Who\r\n\r\n", b"HTTP/1.1 502 ", b""], ids=["407", "502", "echo"])
+    def test_it_repeats_what_it_was_told(self, world, target, status):
+        def tell(asked: bytes) -> bytes:
+            login = base64.b64decode(asked.partition(b"Basic ")[2].partition(b"\r\n")[0])
+            return status + login + b" " + asked
+
+        with one_answer(tell) as proxy:
+            url = f"http://ann:{QUOTED}@{proxy}"
+            result = world.here("publish", "x", "1", "--url", target, "--reconnect", "never", all_proxy=url)
+        assert result.code not in (0, ExitCode.BUG)
+        assert "***" in result.err
 
     @pytest.mark.parametrize(
         "url",
