@@ -306,6 +306,14 @@ def test_a_broker_that_is_down_does_not_take_the_place_of_one_that_is_up(termina
     shown.shows("a still here")
 
 
+def test_a_terminal_whose_cursor_does_not_move_is_a_terminal(terminal):
+    shown = terminal(TERM="dumb").shows(PROMPT)
+    entered(shown, "publsh a 1", "did you mean 'publish'?")
+    entered(shown, "publish a 1", "confirmed 1")
+    shown.type(b"\x04")
+    assert shown.end() == ExitCode.OK
+
+
 def test_sigterm_ends_it(terminal):
     shown = terminal().shows(PROMPT)
     assert shown.end(signal.SIGTERM) == ExitCode.INTERRUPTED

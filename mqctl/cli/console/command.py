@@ -36,7 +36,7 @@ def console(
         mqctl console < commands.txt
     """
     context: AppContext = ctx.obj
-    if not (context.stdin.isatty() and context.can_draw):
+    if not (context.stdin.isatty() and context.on_terminal):
         raise typer.Exit(_read_script(context, flags))
     from mqctl.cli.console.prompting import Prompting
 

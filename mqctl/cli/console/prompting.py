@@ -38,6 +38,7 @@ class Prompting:
     """
 
     def __init__(self, context: AppContext, *, remember: bool) -> None:
+        self._context = context
         self._remember = remember
         self._above = Above(context.stdout)
 
@@ -70,11 +71,22 @@ class Prompting:
 
     def _one_line(self, session: PromptSession[str], shell: Shell) -> bool:
         try:
-            with self._above.typing() as begin:
-                line = session.prompt(lambda: _prompt(shell), pre_run=begin)
+            line = self._edited(session, shell) if self._context.can_draw else self._plain(shell)
         except EOFError:
             return False
         return shell.line(line) is not None
+
+    def _edited(self, session: PromptSession[str], shell: Shell) -> str:
+        with self._above.typing() as begin:
+            return session.prompt(lambda: _prompt(shell), pre_run=begin)
+
+    def _plain(self, shell: Shell) -> str:
+        """Where the cursor does not move, the line is edited by the terminal."""
+        self.write(_prompt(shell).encode())
+        line = self._context.stdin.readline()
+        if not line:
+            raise EOFError
+        return line.decode("utf-8", "surrogateescape")
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
