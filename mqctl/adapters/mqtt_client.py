@@ -60,6 +60,8 @@ _BARE: Final = 2
 
 _FAILED: Final = 0x80
 _LENGTH_DIGITS: Final = 4
+_REST_MAX: Final = 268_435_455
+"""What four digits come to (MQTT 5, 1.5.5)."""
 
 
 class Connack(NamedTuple):
@@ -101,6 +103,15 @@ class _NoSocket:
 
     def close(self) -> None:
         pass
+
+
+class _Said(Properties):
+    """The properties of CONNACK, of which paho refuses a Maximum Packet Size above that of any packet."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # It is legal, and no limit (MQTT 5, 3.2.2.3.6).
+        kept = min(value, _REST_MAX) if name == "Maximum Packet Size" else value
+        super().__setattr__(name, kept)  # type: ignore[no-untyped-call]  # paho's
 
 
 class Client(paho.Client):
@@ -307,7 +318,7 @@ class Client(paho.Client):
         if self.connack is not None:
             raise ValueError("a second CONNACK")
         packet = bytes(self._in_packet["packet"])
-        properties = Properties(PacketTypes.CONNACK)
+        properties: Properties = _Said(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]  # paho's
         code = packet[1]
         if not self._five or code in RETURN_CODES:
             # In the words of MQTT 3 even to an MQTT 5 client, from a broker that does not know MQTT 5.

@@ -223,6 +223,10 @@ class TestConnack:
             assert connection.greeting.detail["client-id"] == "given"
             assert connection.greeting.detail["MaximumQoS"] == "1"
 
+    def test_a_limit_above_that_of_any_packet_is_none(self):
+        with FakeBroker(b"\0\0\5\x27\xff\xff\xff\xff", five=True) as broker, session(broker) as (connection, _, _):
+            assert connection.greeting.detail["MaximumPacketSize"] == "268435455"
+
 
 class TestNonsense:
     """What answers is something else."""
