@@ -14,7 +14,7 @@ from mqctl.cli.expand import Flags, with_groups
 from mqctl.cli.help import Command, command_app
 from mqctl.cli.tables import emit_table
 from mqctl.cli.target import NOBODY_HINT, advised, could_be_hosted, settings_for
-from mqctl.errors import ConnectError, UsageError
+from mqctl.errors import ConnectError, ConnectionLost, UsageError
 from mqctl.probe.findings import Report
 from mqctl.probe.ground import DEFAULT_PREFIX, Ground
 from mqctl.sizes import parse_size
@@ -67,6 +67,8 @@ def probe(
         with advised(target):
             report = survey(ground, max_bytes=max_bytes, tell=lambda question: context.say(f"asking: {question}"))
         _emit(context, report, as_json=json_)
+        if report.gone:
+            raise ConnectionLost(f"the broker was gone before everything was asked: {report.gone}")
     except ConnectError as error:
         if could_be_hosted(settings, error):
             error.hint = NOBODY_HINT

@@ -41,6 +41,8 @@ class Report(NamedTuple):
     findings: tuple[Finding, ...]
     left_behind: tuple[str, ...] = ()
     """What could not be removed again."""
+    gone: str = ""
+    """Why no connection was to be had any more before everything was asked; empty where all was."""
 
     def as_json(self) -> dict[str, Any]:
         """The form that `--json` prints."""

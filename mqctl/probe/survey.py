@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mqctl.errors import MqctlError, RefusedError, UnsupportedError
+from mqctl.errors import ConnectError, ConnectionLost, MqctlError, RefusedError, UnsupportedError
 from mqctl.model import Connected
 from mqctl.probe.checks import Check, all_checks
 from mqctl.probe.encryption import encryption
@@ -29,10 +29,18 @@ def survey(ground: Ground, *, max_bytes: int, tell: Callable[[str], None]) -> Re
     name = ground.adapter.info.name.partition(" ")[0]
     ground.spoken = f"{name} {greeting.detail.get('version', '')}".rstrip()
     findings = [_greeted(ground, greeting), encryption(ground.target)]
+    gone = ""
     for check in all_checks(max_bytes):
+        if gone:
+            findings.append(Finding(check.question, Outcome.UNCLEAR, gone))
+            continue
         tell(check.question)
-        findings.append(_ask(ground, check))
-    return Report(f"{ground.target.scheme}://{greeting.peer}", tuple(findings), tuple(ground.left_behind))
+        try:
+            findings.append(_ask(ground, check))
+        except ConnectError as error:
+            gone = str(error)
+            findings.append(Finding(check.question, Outcome.UNCLEAR, gone))
+    return Report(f"{ground.target.scheme}://{greeting.peer}", tuple(findings), tuple(ground.left_behind), gone)
 
 
 def _greeted(ground: Ground, greeting: Connected) -> Finding:
@@ -60,4 +68,7 @@ def _ask(ground: Ground, check: Check) -> Finding:
     except RefusedError as error:
         return Finding(check.question, Outcome.NO, f"refused: {error}")
     except MqctlError as error:
+        if isinstance(error, ConnectError) and not isinstance(error, ConnectionLost):
+            # Nobody is there any more, who could be asked anything.
+            raise
         return Finding(check.question, Outcome.UNCLEAR, str(error))

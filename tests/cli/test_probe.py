@@ -97,6 +97,19 @@ def test_who_interrupts_it_is_told_what_is_left(start):
     assert "Traceback" not in ended.err
 
 
+def test_a_broker_that_goes_away_is_no_success(start):
+    with HubThread(HubConfig(stomp=(Endpoint("127.0.0.1", 0),))) as hub:
+        running = start("probe", "--url", hub.urls[0], "--json")
+        running.said("asking: ack client")
+    ended = running.end()
+    assert ended.code == ExitCode.CONNECTION
+    assert "the broker was gone before everything was asked: nobody listens" in ended.err
+    outcomes = {finding["question"]: finding["outcome"] for finding in json.loads(ended.out)["findings"]}
+    assert list(outcomes) == list(ANSWERS)
+    assert outcomes["round trip"] == "yes"
+    assert outcomes["largest message"] == "unclear"
+
+
 def test_nobody_there_is_said(mqctl, home):
     code, out, err = mqctl("probe", "--url", "stomp://127.0.0.1:1", env=home)
     assert (code, out) == (ExitCode.CONNECTION, b"")
