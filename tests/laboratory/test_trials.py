@@ -262,7 +262,8 @@ def test_a_network_that_goes_silent(tmp_path):
 @pytest.mark.parametrize("scheme", ["bayeux+ws", "bayeux+http"])
 def test_a_network_of_bayeux_that_goes_silent(tmp_path, scheme):
     """The connect that is not answered ends it, and the session goes on."""
-    with HubThread(HubConfig(http=LOOPBACK, bayeux_terms=BayeuxTerms(timeout_ms=HOLD_MS), drain_s=0)) as running:
+    terms = BayeuxTerms(timeout_ms=HOLD_MS)
+    with HubThread(HubConfig(stomp=(), http=LOOPBACK, bayeux_terms=terms, drain_s=0)) as running:
         target = Target(scheme=scheme, endpoints=(_http(running),), path="/cometd")
         done = tried(acknowledgement.CASES["ack-extension-stall"], target, tmp_path)
     assert (done.verdict, done.doubts) == (Verdict.PASS, ()), done
