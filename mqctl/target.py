@@ -143,7 +143,7 @@ WEB_SOCKETS = ("ws", "wss")
 
 PROTOCOLS = ("stomp", "mqtt", "bayeux")
 
-MQTT_VERSIONS = ("3.1", "3.1.1", "5")
+MQTT_3_1, MQTT_3_1_1, MQTT_5 = MQTT_VERSIONS = ("3.1", "3.1.1", "5")
 
 DEFAULT_PORTS = {
     "stomp": 61613,

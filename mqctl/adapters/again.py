@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mqctl.model import Connected
-from mqctl.target import Endpoint, MqttOptions, Target, is_clean
+from mqctl.target import MQTT_5, Endpoint, MqttOptions, Target, is_clean
 
 
 def target_after(target: Target, peer: str, left_s: float) -> Target:
@@ -25,7 +25,12 @@ def target_after(target: Target, peer: str, left_s: float) -> Target:
 
 
 def session_forgotten(target: Target, greeting: Connected) -> str | None:
-    """What to say where the broker was to keep a session over MQTT, and greets us as a stranger."""
+    """What to say where the broker was to keep a session over MQTT, and greets us as a stranger.
+
+    Before MQTT 5, ActiveMQ Classic 5.18 greets everybody so; a broker that nobody has named may be one.
+    """
+    if target.dialect is None and target.mqtt.version != MQTT_5:
+        return None
     kept = target.scheme.startswith("mqtt") and not is_clean(_own_session(target.mqtt).clean, target.client_id)
     if not kept or greeting.detail.get("session") != "new":
         return None

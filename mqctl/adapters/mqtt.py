@@ -28,10 +28,8 @@ from mqctl.model import AckMode, Confirmation, Connected, Dialect
 from mqctl.protocols.mqtt.dialects import OFFERS, offer_of
 from mqctl.protocols.mqtt.properties import sized, string
 from mqctl.protocols.mqtt.reasons import refusal
-from mqctl.target import Endpoint, Target, is_clean, is_encrypted, is_web_socket
+from mqctl.target import MQTT_3_1, MQTT_3_1_1, MQTT_5, Endpoint, Target, is_clean, is_encrypted, is_web_socket
 
-MQTT_3_1: Final = "3.1"
-MQTT_5: Final = "5"
 SUBPROTOCOLS: Final = ("mqtt",)
 """What WebSocket offers (MQTT 3.1.1, 6)."""
 
@@ -81,7 +79,7 @@ class MqttAdapter:
 
 _REFUSALS: Final = {
     version: Refusals(replace(MqttAdapter.info, name=f"MQTT {version}", features=MqttAdapter.info.features - lacking))
-    for version, lacking in ((MQTT_3_1, _SINCE_5), ("3.1.1", _SINCE_5), (MQTT_5, frozenset()))
+    for version, lacking in ((MQTT_3_1, _SINCE_5), (MQTT_3_1_1, _SINCE_5), (MQTT_5, frozenset()))
 }
 
 
@@ -275,7 +273,7 @@ def _no_answer(peer: str, error: Exception, target: Target) -> MqctlError:
 
 def _version_hint(target: Target) -> str:
     version = target.mqtt.version
-    other = "3.1.1" if version == MQTT_5 else MQTT_5
+    other = MQTT_3_1_1 if version == MQTT_5 else MQTT_5
     return f"the broker may not speak MQTT {version} (try --mqtt-version {other})"
 
 

@@ -17,7 +17,7 @@ from mqctl.errors import MqctlError
 from mqctl.experiments.plan import Break, ConsumerPlan, ProducerPlan, Trouble
 from mqctl.faults.link import Link
 from mqctl.measurement.stamp import MAGIC
-from mqctl.target import NO_RECONNECT, Endpoint, ReconnectOptions, Target, is_encrypted
+from mqctl.target import MQTT_5, NO_RECONNECT, Endpoint, ReconnectOptions, Target, is_encrypted
 from mqctl.topics import to_bayeux_patterns
 
 BACK_WITHIN_S: Final = 60.0
@@ -123,7 +123,7 @@ class Wiring:
             self._stack.callback(self._forget_subscription if plan.durable else self._forget, session, plan)
         if plan.durable:
             return self._adapter, replace(target, client_id=session)
-        expiry_s = SESSION_EXPIRY_S if target.mqtt.version == "5" else None
+        expiry_s = SESSION_EXPIRY_S if target.mqtt.version == MQTT_5 else None
         options = target.mqtt._replace(clean=False, session_expiry_s=expiry_s)
         return self._adapter, replace(target, client_id=session, mqtt=options)
 

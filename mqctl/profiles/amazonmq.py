@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from mqctl.errors import ConfigError, UnsupportedError
-from mqctl.target import PROTOCOLS, WEB_SOCKETS, Endpoint, Url, is_encrypted, is_web_socket
+from mqctl.target import MQTT_5, PROTOCOLS, WEB_SOCKETS, Endpoint, Url, is_encrypted, is_web_socket
 
 RABBITMQ_ENGINE: Final = (
     "the RabbitMQ engine of Amazon MQ offers AMQP only, neither STOMP nor MQTT: use a broker of its ActiveMQ engine, "
@@ -164,7 +164,7 @@ def remarks(url: Url, *, heart_beat_s: float, mqtt_version: str) -> Iterator[str
     hosts = [host for endpoint in url.endpoints if (host := read_host(endpoint.host))]
     if hosts and not heart_beat_s:
         yield "heart-beats are off, and a connection to Amazon MQ without traffic is cut on the way"
-    if hosts and mqtt_version == "5" and (url.scheme in WEB_SOCKETS or url.scheme.startswith("mqtt")):
+    if hosts and mqtt_version == MQTT_5 and (url.scheme in WEB_SOCKETS or url.scheme.startswith("mqtt")):
         yield "ActiveMQ at Amazon MQ speaks MQTT 3.1 and 3.1.1, not 5"
     if [host.instance for host in hosts] == ["2"]:
         yield "-2 is one half of an active/standby pair, which often does not answer: name the -1 endpoint too"

@@ -33,6 +33,7 @@ from mqctl.model import (
     Confirmed,
     Connected,
     Delivery,
+    Dialect,
     Disconnected,
     Fault,
     Interrupted,
@@ -213,28 +214,32 @@ def test_a_session_that_was_clean_at_first_and_is_kept_is_not_thrown_away_later(
 
 
 @pytest.mark.parametrize(
-    ("scheme", "clean", "session", "told"),
+    ("how", "mqtt", "session", "is_told"),
     [
-        ("mqtt", False, "new", ["it has forgotten the session of 'me'; messages in between may be missing"]),
-        ("mqtt", False, "resumed", []),
-        ("mqtt", False, "not told", []),
-        ("mqtt", True, "new", []),
-        ("bayeux+ws", None, "new", []),
+        ({"dialect": Dialect.MOSQUITTO}, {}, "new", True),
+        ({}, {"version": "5"}, "new", True),
+        ({}, {}, "new", False),
+        ({"dialect": Dialect.MOSQUITTO}, {}, "resumed", False),
+        ({"dialect": Dialect.CLASSIC}, {}, "not told", False),
+        ({"dialect": Dialect.MOSQUITTO}, {"clean": True}, "new", False),
+        ({"scheme": "bayeux+ws"}, {"clean": None, "version": "5"}, "new", False),
     ],
 )
-def test_a_session_that_the_broker_has_forgotten_is_told_to_who_subscribed(scheme, clean, session, told):
+def test_a_session_that_the_broker_has_forgotten_is_told_to_who_subscribed(how, mqtt, session, is_told):
     def on_connect(line: FakeLine) -> None:
         line.greeting = line.greeting._replace(detail={"session": session})
 
     adapter = FakeAdapter()
     adapter.on_connect = on_connect
-    target = replace(TARGET, scheme=scheme, client_id="me", mqtt=MqttOptions(clean=clean))
+    options = MqttOptions(**{"clean": False, **mqtt})
+    target = replace(TARGET, **{"scheme": "mqtt", "client_id": "me", "mqtt": options, **how})
     connection, recorder = connected(adapter, target=target)
     again(connection, adapter)
     assert recorder.of(Fault) == []
     connection.subscribe(SPEC, timeout_s=1)
     again(connection, adapter)
-    assert [event.reason for event in recorder.of(Fault)] == told
+    told = "it has forgotten the session of 'me'; messages in between may be missing"
+    assert [event.reason for event in recorder.of(Fault)] == [told] * is_told
     connection.close()
 
 
