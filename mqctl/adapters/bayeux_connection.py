@@ -153,7 +153,9 @@ class BayeuxConnection:
         expected = self._ending.begun
         reason = "closed" if expected else reason
         self._left.set()
-        self._receipts.lose(reason)
+        with self._deciding:
+            # From now on it takes no stock for a session with which another connection goes on.
+            self._receipts.lose(reason)
         self._ending.emit([Disconnected(time.monotonic_ns(), expected, reason)])
 
     def _tell(self, actions: list[Action], now_ns: int) -> None:

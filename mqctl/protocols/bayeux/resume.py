@@ -109,8 +109,11 @@ class Tally:
         return (*self._handled, *self._again)
 
     def expect_again(self) -> None:
-        """The connection was lost: what came since the last batch comes again, and ahead of all else."""
-        self._again = deque(self._handled)
+        """The connection was lost: what came since the last batch comes again, and ahead of all else.
+
+        So does what had not come again yet when another connection was lost.
+        """
+        self._again = deque(self.seen)
         self._handled = []
 
     def come(self, message: Message) -> int | None:

@@ -72,6 +72,16 @@ class TestTally:
         assert [again.come(message(data)) for data in (b"1", b"2", b"3", b"1")] == [None, None, 1, 2]
         assert again.seen == tally.seen
 
+    def test_what_had_not_come_again_when_another_connection_was_lost_is_taken_once_too(self) -> None:
+        tally = Tally()
+        for data in (b"1", b"2", b"3"):
+            tally.handle(tally.come(message(data)) or 0)
+        tally.expect_again()
+        tally.expect_again()
+        assert tally.come(message(b"1")) is None
+        tally.expect_again()
+        assert [tally.come(message(data)) for data in (b"1", b"2", b"3", b"4")] == [None, None, None, 4]
+
     def test_what_was_acknowledged_does_not_come_again(self) -> None:
         tally = Tally()
         tally.come(message(b"1"))
