@@ -78,8 +78,8 @@ class Visit:
         Raises:
             OperationTimeout: It did not come back.
         """
-        # In letters: ActiveMQ Classic takes nothing but text over WebSocket.
-        topic, mark = self._ground.fresh_topic(), secrets.token_hex(8).encode()
+        # In letters: ActiveMQ Classic takes nothing but text over WebSocket, and servers in JavaScript change numbers.
+        topic, mark = self._ground.fresh_topic(), f"mark-{secrets.token_hex(8)}".encode()
         subscription = self.connection.subscribe(SubscribeSpec(topic=topic), timeout_s=self._ground.patience_s)
         self.publish(topic, mark)
         if not self._wait(lambda: mark in self.payloads):
