@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from mqctl.adapters.base import Connection
 from mqctl.adapters.inbox import DEFAULT_LIMIT, Inbox
@@ -67,12 +68,11 @@ class Ear:
 
     def _acknowledge(self, deliveries: Sequence[Delivery]) -> None:
         done = deliveries if self._ack is AckMode.INDIVIDUAL else deliveries[-1:]
-        try:
+        # The inbox tells of a loss too, with its reason, and `_heed` enters that in the books.
+        with suppress(ConnectionLost):
             for delivery in done:
                 if delivery.ack is not None:
                     self._connection.ack(delivery.ack)
-        except ConnectionLost:
-            pass  # The inbox says so too, with the reason.
 
     def _heed(self, events: Sequence[ConnectionEvent]) -> None:
         for event in events:

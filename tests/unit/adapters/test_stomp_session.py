@@ -42,6 +42,16 @@ def subscribe(connection, mode=AckMode.AUTO, **more):
     return connection.subscribe(SubscribeSpec(topic=T, ack_mode=mode, **more), timeout_s=PATIENCE_S)
 
 
+def one_is_refused_and_one_confirmed(connection, peer):
+    """Two messages; the broker says no to the first, by its receipt, and goes on."""
+    bad, good = connection.submit(outgoing()), connection.submit(outgoing())
+    ids = [peer.next("SEND").headers["receipt"] for _ in range(2)]
+    peer.send("ERROR", {"receipt-id": ids[0], "message": "not you"})
+    peer.send("RECEIPT", {"receipt-id": ids[1]})
+    assert good.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+    assert bad.outcome(0) == Rejected("not you")
+
+
 class TestPublish:
     @pytest.mark.parametrize(
         ("payload", "as_text", "length"),
@@ -99,12 +109,7 @@ class TestPublish:
 
     def test_an_error_that_names_the_message_rejects_it_and_the_connection_goes_on(self):
         with FakeBroker() as broker, session(broker) as (connection, peer, recorder):
-            bad, good = connection.submit(outgoing()), connection.submit(outgoing())
-            ids = [peer.next("SEND").headers["receipt"] for _ in range(2)]
-            peer.send("ERROR", {"receipt-id": ids[0], "message": "not you"})
-            peer.send("RECEIPT", {"receipt-id": ids[1]})
-            assert good.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
-            assert bad.outcome(0) == Rejected("not you")
+            one_is_refused_and_one_confirmed(connection, peer)
             assert not recorder.of(Fault)
 
     def test_what_the_broker_said_last_is_why_it_closed_the_connection_also_where_that_named_a_message(self):
@@ -117,14 +122,9 @@ class TestPublish:
 
     def test_what_the_broker_refused_and_forgave_is_not_why_the_connection_was_lost(self):
         with FakeBroker() as broker, session(broker) as (connection, peer, recorder):
-            bad, good = connection.submit(outgoing()), connection.submit(outgoing())
-            ids = [peer.next("SEND").headers["receipt"] for _ in range(2)]
-            peer.send("ERROR", {"receipt-id": ids[0], "message": "not you"})
-            peer.send("RECEIPT", {"receipt-id": ids[1]})
-            assert good.outcome(PATIENCE_S) == Confirmed(Confirmation.BROKER)
+            one_is_refused_and_one_confirmed(connection, peer)
             peer.sock.shutdown(socket.SHUT_RDWR)
             assert recorder.disconnected().reason == "the broker closed the connection"
-            assert bad.outcome(0) == Rejected("not you")
 
     def test_an_error_that_names_nothing_is_a_fault_and_the_pending_stay_unknown(self):
         with FakeBroker({"server": RABBITMQ}) as broker, session(broker) as (connection, peer, recorder):
